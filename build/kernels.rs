@@ -1,0 +1,324 @@
+//! Compiles each `.cu` file into a fatbin of its own and writes the table of them that Rust embeds.
+//!
+//! A file is compiled again only when the text of its command, of the compiler's version or of a file it includes has changed;
+//! its stamp, a hash of all those, lies beside the fatbin. What nvcc and ptxas printed is kept in `ptxas/NAME.log`.
+
+use crate::arch::{Arch, Targets};
+use crate::nvcc;
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::time::Duration;
+
+/// nvcc and the arguments that every file shares.
+pub struct Compiler {
+    pub nvcc: PathBuf,
+    /// The output of `nvcc --version`, a part of every stamp.
+    pub version: String,
+    pub include: Vec<PathBuf>,
+    pub archs: Vec<Arch>,
+}
+
+/// One `.cu` file and the places of what comes of it.
+struct Module {
+    /// The path below `cuda/` without its extension, such as `matmul/wgmma`.
+    name: String,
+    source: PathBuf,
+    targets: Targets,
+    fatbin: PathBuf,
+    dependencies: PathBuf,
+    stamp: PathBuf,
+    log: PathBuf,
+}
+
+/// Compiles what has changed below `cuda`, and writes `OUT_DIR/kernels.rs`. The error is for a person to read.
+pub fn build(compiler: &Compiler, cuda: &Path, out: &Path) -> Result<(), String> {
+    let modules = discover(cuda, out, &compiler.archs)?;
+    let stale: Vec<_> = modules
+        .iter()
+        .filter(|module| !compiler.is_fresh(module))
+        .collect();
+    compiler.compile_all(&stale)?;
+    for module in &modules {
+        show_warnings(&module.log);
+    }
+    write_if_changed(&out.join("kernels.rs"), &table(&modules)).map_err(|e| at(out, e))
+}
+
+/// The table of a build without kernels, for documentation built where there is no compiler.
+pub fn write_empty_table(out: &Path) -> Result<(), String> {
+    write_if_changed(&out.join("kernels.rs"), &table(&[])).map_err(|e| at(out, e))
+}
+
+/// The folder of the compiler's logs, for tests that read register spills from them.
+pub fn logs(out: &Path) -> PathBuf {
+    out.join("ptxas")
+}
+
+fn at(path: &Path, error: io::Error) -> String {
+    format!("{}: {error}", path.display())
+}
+
+/// Every `.cu` below `cuda` that the architectures leave something of, in the order of their names.
+fn discover(cuda: &Path, out: &Path, archs: &[Arch]) -> Result<Vec<Module>, String> {
+    let mut folders = vec![cuda.to_path_buf()];
+    let mut modules = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).map_err(|e| at(&folder, e))? {
+            let path = entry.map_err(|e| at(&folder, e))?.path();
+            if path.is_dir() {
+                if path != cuda.join("include") {
+                    folders.push(path);
+                }
+            } else if path.extension().is_some_and(|extension| extension == "cu") {
+                let source = fs::read_to_string(&path).map_err(|e| at(&path, e))?;
+                let targets = Targets::of_file(&source, archs)
+                    .map_err(|e| format!("{}: {e}", path.display()))?;
+                modules.extend(targets.map(|targets| Module::new(cuda, path, targets, out)));
+            }
+        }
+    }
+    modules.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(modules)
+}
+
+impl Module {
+    fn new(cuda: &Path, source: PathBuf, targets: Targets, out: &Path) -> Module {
+        let below = source
+            .strip_prefix(cuda)
+            .unwrap_or(&source)
+            .with_extension("");
+        let name = below
+            .components()
+            .map(|c| c.as_os_str().to_string_lossy())
+            .collect::<Vec<_>>()
+            .join("/");
+        let place =
+            |folder: &str, extension: &str| out.join(folder).join(&below).with_extension(extension);
+        Module {
+            name,
+            targets,
+            fatbin: place("fatbin", "fatbin"),
+            dependencies: place("fatbin", "d"),
+            stamp: place("fatbin", "stamp"),
+            log: logs(out).join(&below).with_extension("log"),
+            source,
+        }
+    }
+}
+
+impl Compiler {
+    fn command(&self, module: &Module) -> Command {
+        let mut command = Command::new(&self.nvcc);
+        command.args([
+            "-fatbin",
+            "-O3",
+            "-std=c++17",
+            "--expt-relaxed-constexpr",
+            "-Xptxas",
+            "-v",
+        ]);
+        command
+            .args(["-Xfatbin", "-compress-all"])
+            .args(module.targets.gencode());
+        for folder in &self.include {
+            command.arg("-I").arg(folder);
+        }
+        command
+            .args(["-MMD", "-MF"])
+            .arg(&module.dependencies)
+            .arg("-o")
+            .arg(&module.fatbin)
+            .arg(&module.source);
+        command
+    }
+
+    /// A hash of all that decides the fatbin, or `None` where a file of it cannot be read.
+    fn stamp(&self, module: &Module) -> Option<String> {
+        let mut hasher = DefaultHasher::new();
+        (
+            format!("{:?}", self.command(module)),
+            &self.version,
+            std::env::var_os("NVCC_CCBIN"),
+        )
+            .hash(&mut hasher);
+        for file in dependencies(&fs::read_to_string(&module.dependencies).ok()?) {
+            fs::read(file).ok()?.hash(&mut hasher);
+        }
+        Some(format!("{:016x}", hasher.finish()))
+    }
+
+    fn is_fresh(&self, module: &Module) -> bool {
+        module.fatbin.is_file()
+            && module.log.is_file()
+            && fs::read_to_string(&module.stamp).is_ok_and(|old| Some(old) == self.stamp(module))
+    }
+
+    /// Runs one nvcc a file, as many at a time as cargo grants, and reports every failure, not only the first.
+    fn compile_all(&self, modules: &[&Module]) -> Result<(), String> {
+        let slots = Slots::new();
+        let mut waiting: VecDeque<_> = modules.iter().copied().collect();
+        let mut running: Vec<(&Module, Child, Slot)> = Vec::new();
+        let mut failures = String::new();
+        while !(waiting.is_empty() && running.is_empty()) {
+            while let Some(module) = waiting.front() {
+                let Some(slot) = slots.take(running.len()) else {
+                    break;
+                };
+                running.push((module, self.start(module)?, slot));
+                waiting.pop_front();
+            }
+            std::thread::sleep(Duration::from_millis(5));
+            for index in (0..running.len()).rev() {
+                let (module, child, _) = &mut running[index];
+                if let Some(status) = child.try_wait().map_err(|e| at(&self.nvcc, e))? {
+                    let module = *module;
+                    running.swap_remove(index);
+                    if status.success() {
+                        let stamp = self.stamp(module).unwrap_or_default();
+                        fs::write(&module.stamp, stamp).map_err(|e| at(&module.stamp, e))?;
+                    } else {
+                        let output = fs::read_to_string(&module.log).unwrap_or_default();
+                        let _ = writeln!(
+                            failures,
+                            "nvcc failed on {} ({status}):\n{output}",
+                            module.source.display()
+                        );
+                        if let Some(advice) = nvcc::advice(&output) {
+                            failures += advice;
+                            waiting.clear();
+                        }
+                    }
+                }
+            }
+        }
+        if failures.is_empty() {
+            Ok(())
+        } else {
+            Err(failures)
+        }
+    }
+
+    fn start(&self, module: &Module) -> Result<Child, String> {
+        let _ = fs::remove_file(&module.stamp);
+        for file in [&module.fatbin, &module.log] {
+            if let Some(folder) = file.parent() {
+                fs::create_dir_all(folder).map_err(|e| at(folder, e))?;
+            }
+        }
+        let log = File::create(&module.log).map_err(|e| at(&module.log, e))?;
+        let copy = log.try_clone().map_err(|e| at(&module.log, e))?;
+        self.command(module)
+            .stdout(copy)
+            .stderr(log)
+            .spawn()
+            .map_err(|e| at(&self.nvcc, e))
+    }
+}
+
+/// The right to run one more process. The first comes with the build script itself, the others from cargo's jobserver.
+struct Slot(#[expect(dead_code, reason = "held until dropped")] Option<jobserver::Acquired>);
+
+struct Slots {
+    client: Option<jobserver::Client>,
+    most: usize,
+}
+
+impl Slots {
+    fn new() -> Slots {
+        // SAFETY: cargo passes its jobserver's descriptors to build scripts, and nothing has opened or closed any before.
+        let client = unsafe { jobserver::Client::from_env() };
+        let most = std::env::var("NUM_JOBS")
+            .ok()
+            .and_then(|jobs| jobs.parse().ok())
+            .unwrap_or(1);
+        Slots { client, most }
+    }
+
+    fn take(&self, running: usize) -> Option<Slot> {
+        if running == 0 {
+            return Some(Slot(None));
+        }
+        if running >= self.most {
+            return None;
+        }
+        match self.client.as_ref().map(jobserver::Client::try_acquire) {
+            Some(Ok(token)) => token.map(|token| Slot(Some(token))),
+            // Without a jobserver that can be asked, cargo's number of jobs is the limit.
+            Some(Err(_)) | None => Some(Slot(None)),
+        }
+    }
+}
+
+/// The prerequisites in a dependency file of the make form, without its target.
+fn dependencies(rule: &str) -> Vec<PathBuf> {
+    let Some((_, files)) = rule.split_once(" : ").or_else(|| rule.split_once(": ")) else {
+        return Vec::new();
+    };
+    let mut files = files.replace("\\\n", " ");
+    files = files.replace("\\ ", "\0");
+    files
+        .split_whitespace()
+        .map(|file| PathBuf::from(file.replace('\0', " ")))
+        .collect()
+}
+
+/// Repeats the compiler's warnings at every run, so that one does not vanish when another file is the one compiled.
+fn show_warnings(log: &Path) {
+    let text = fs::read_to_string(log).unwrap_or_default();
+    let mut lines: Vec<_> = text
+        .lines()
+        .filter(|line| line.to_ascii_lowercase().contains("warning"))
+        .collect();
+    lines.retain(|line| !line.starts_with("Remark:"));
+    lines.dedup();
+    for line in lines {
+        println!("cargo::warning={line}");
+    }
+}
+
+/// Rust source of `MODULES`, in the types of `src/backend/cuda/modules.rs`.
+fn table(modules: &[Module]) -> String {
+    let arch = |arch: &Arch| {
+        format!(
+            "Arch {{ number: {}, suffix: {:?} }}",
+            arch.number, arch.suffix
+        )
+    };
+    let mut text = String::from("pub static MODULES: &[Module] = &[\n");
+    for Module {
+        name,
+        targets,
+        fatbin,
+        ..
+    } in modules
+    {
+        let real: Vec<_> = targets.real.iter().map(arch).collect();
+        let ptx = targets
+            .ptx
+            .as_ref()
+            .map_or("None".into(), |ptx| format!("Some({})", arch(ptx)));
+        let _ = writeln!(
+            text,
+            "    Module {{ name: {name:?}, fatbin: include_bytes!({:?}), real: &[{}], ptx: {ptx} }},",
+            fatbin,
+            real.join(", ")
+        );
+    }
+    text + "];\n"
+}
+
+/// Leaves an unchanged file's time alone, so that what depends on it is not built again.
+pub fn write_if_changed(path: &Path, text: &str) -> io::Result<()> {
+    if fs::read_to_string(path).is_ok_and(|old| old == text) {
+        return Ok(());
+    }
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::write(path, text)
+}
