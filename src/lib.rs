@@ -1,2 +1,15 @@
 //! Tensors on NVIDIA GPUs, on Metal, Vulkan and DX12, and on the CPU, with one conformance suite for all.
 #![deny(missing_docs)]
+
+mod backend;
+mod device;
+mod dtype;
+mod error;
+mod layout;
+mod memory;
+
+pub use backend::{Activation, BackendKind, DeviceInfo};
+pub use device::Device;
+pub use dtype::{DType, Element, Float, Number, Signed};
+pub use error::{Error, Result};
+pub use memory::MemoryStats;

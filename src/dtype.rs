@@ -1,0 +1,211 @@
+//! Element types: the closed set of types a tensor can hold, and what each can do.
+
+use std::fmt;
+
+use bytemuck::{CheckedBitPattern, NoUninit};
+use half::{bf16, f16};
+
+/// An element type, as a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum DType {
+    /// IEEE binary32.
+    F32,
+    /// IEEE binary64.
+    F64,
+    /// IEEE binary16; computed and accumulated in f32.
+    F16,
+    /// bfloat16; computed and accumulated in f32.
+    BF16,
+    /// 32-bit signed integer, wrapping.
+    I32,
+    /// 64-bit signed integer, wrapping.
+    I64,
+    /// 8-bit unsigned integer, wrapping.
+    U8,
+    /// 32-bit unsigned integer, wrapping.
+    U32,
+    /// Truth value, one byte each: 0 or 1.
+    Bool,
+}
+
+impl DType {
+    /// Every element type.
+    pub const ALL: [DType; 9] =
+        [DType::F32, DType::F64, DType::F16, DType::BF16, DType::I32, DType::I64, DType::U8, DType::U32, DType::Bool];
+
+    /// Bytes of one element.
+    pub const fn size(self) -> usize {
+        match self {
+            DType::F64 | DType::I64 => 8,
+            DType::F32 | DType::I32 | DType::U32 => 4,
+            DType::F16 | DType::BF16 => 2,
+            DType::U8 | DType::Bool => 1,
+        }
+    }
+
+    /// The Rust name of the type, as in kernel names: `"f32"`, `"bf16"`, `"bool"`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            DType::F32 => "f32",
+            DType::F64 => "f64",
+            DType::F16 => "f16",
+            DType::BF16 => "bf16",
+            DType::I32 => "i32",
+            DType::I64 => "i64",
+            DType::U8 => "u8",
+            DType::U32 => "u32",
+            DType::Bool => "bool",
+        }
+    }
+
+    /// Whether the type is a floating-point type.
+    pub const fn is_float(self) -> bool {
+        matches!(self, DType::F32 | DType::F64 | DType::F16 | DType::BF16)
+    }
+
+    /// Whether the type is an integer type (`bool` is not).
+    pub const fn is_integer(self) -> bool {
+        matches!(self, DType::I32 | DType::I64 | DType::U8 | DType::U32)
+    }
+}
+
+impl fmt::Display for DType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A scalar argument of an operation, in the widest type of its kind, so that no `i64` is rounded through a float.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Scalar {
+    /// For the floating-point types.
+    Float(f64),
+    /// For the integer types and `bool`.
+    Int(i64),
+}
+
+impl Scalar {
+    /// The value as f64 (integers beyond 2^53 are rounded).
+    pub fn to_f64(self) -> f64 {
+        match self {
+            Scalar::Float(v) => v,
+            Scalar::Int(v) => v as f64,
+        }
+    }
+
+    /// The value as i64 (floats are truncated, saturating; NaN is 0).
+    pub fn to_i64(self) -> i64 {
+        match self {
+            Scalar::Float(v) => v as i64,
+            Scalar::Int(v) => v,
+        }
+    }
+}
+
+mod sealed {
+    use super::Scalar;
+
+    /// Keeps the set of element types closed, and carries what only the crate needs.
+    pub trait Sealed: Sized {
+        /// The value as a scalar argument.
+        fn scalar(self) -> Scalar;
+    }
+}
+pub(crate) use sealed::Sealed;
+
+/// A type that a [`Tensor`](crate::Tensor) can hold: `f32 f64 f16 bf16 i32 i64 u8 u32 bool`.
+pub trait Element:
+    Sealed + NoUninit + CheckedBitPattern + fmt::Debug + fmt::Display + Default + PartialEq + PartialOrd + Send + Sync
+{
+    /// The type as a value.
+    const DTYPE: DType;
+    /// Zero, or `false`.
+    const ZERO: Self;
+    /// One, or `true`.
+    const ONE: Self;
+
+    /// The nearest value of this type: floats round to nearest even, integers truncate and saturate (NaN is 0), `bool` is `v != 0`.
+    fn from_f64(v: f64) -> Self;
+
+    /// The value as f64; exact except for `i64` beyond 2^53.
+    fn to_f64(self) -> f64;
+}
+
+/// An element type with arithmetic: every [`Element`] but `bool`.
+pub trait Number: Element {}
+
+/// A number type with a sign: the floating-point types, `i32` and `i64`.
+pub trait Signed: Number {}
+
+/// A floating-point type: `f32 f64 f16 bf16`.
+pub trait Float: Signed {}
+
+macro_rules! element {
+    ($($t:ty, $dtype:ident, $zero:expr, $one:expr, |$v:ident| $from:expr, |$x:ident| $to:expr, |$s:ident| $scalar:expr, [$($kind:ident),*];)*) => {$(
+        impl Sealed for $t {
+            #[inline]
+            fn scalar(self) -> Scalar {
+                let $s = self;
+                $scalar
+            }
+        }
+        impl Element for $t {
+            const DTYPE: DType = DType::$dtype;
+            const ZERO: Self = $zero;
+            const ONE: Self = $one;
+
+            #[inline]
+            fn from_f64($v: f64) -> Self {
+                $from
+            }
+
+            #[inline]
+            fn to_f64(self) -> f64 {
+                let $x = self;
+                $to
+            }
+        }
+        $(impl $kind for $t {})*
+    )*};
+}
+
+element! {
+    f32, F32, 0.0, 1.0, |v| v as f32, |x| f64::from(x), |s| Scalar::Float(f64::from(s)), [Number, Signed, Float];
+    f64, F64, 0.0, 1.0, |v| v, |x| x, |s| Scalar::Float(s), [Number, Signed, Float];
+    f16, F16, f16::ZERO, f16::ONE, |v| f16::from_f64(v), |x| x.to_f64(), |s| Scalar::Float(s.to_f64()), [Number, Signed, Float];
+    bf16, BF16, bf16::ZERO, bf16::ONE, |v| bf16::from_f64(v), |x| x.to_f64(), |s| Scalar::Float(s.to_f64()), [Number, Signed, Float];
+    i32, I32, 0, 1, |v| v as i32, |x| f64::from(x), |s| Scalar::Int(i64::from(s)), [Number, Signed];
+    i64, I64, 0, 1, |v| v as i64, |x| x as f64, |s| Scalar::Int(s), [Number, Signed];
+    u8, U8, 0, 1, |v| v as u8, |x| f64::from(x), |s| Scalar::Int(i64::from(s)), [Number];
+    u32, U32, 0, 1, |v| v as u32, |x| f64::from(x), |s| Scalar::Int(i64::from(s)), [Number];
+    bool, Bool, false, true, |v| v != 0.0, |x| f64::from(u8::from(x)), |s| Scalar::Int(i64::from(s)), [];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_those_of_the_rust_types() {
+        fn check<T: Element>() {
+            assert_eq!(T::DTYPE.size(), size_of::<T>());
+            assert_eq!(T::from_f64(1.0), T::ONE);
+            assert_eq!(T::from_f64(0.0), T::ZERO);
+        }
+        check::<f32>();
+        check::<f64>();
+        check::<f16>();
+        check::<bf16>();
+        check::<i32>();
+        check::<i64>();
+        check::<u8>();
+        check::<u32>();
+        check::<bool>();
+    }
+
+    #[test]
+    fn scalars_keep_wide_integers() {
+        assert_eq!(i64::MAX.scalar().to_i64(), i64::MAX);
+    }
+}

@@ -1,0 +1,5 @@
+//! The caching allocator that every backend shares.
+
+mod stats;
+
+pub use stats::MemoryStats;
