@@ -38,10 +38,7 @@ struct Module {
 /// Compiles what has changed below `cuda`, and writes `OUT_DIR/kernels.rs`. The error is for a person to read.
 pub fn build(compiler: &Compiler, cuda: &Path, out: &Path) -> Result<(), String> {
     let modules = discover(cuda, out, &compiler.archs)?;
-    let stale: Vec<_> = modules
-        .iter()
-        .filter(|module| !compiler.is_fresh(module))
-        .collect();
+    let stale: Vec<_> = modules.iter().filter(|module| !compiler.is_fresh(module)).collect();
     compiler.compile_all(&stale)?;
     for module in &modules {
         show_warnings(&module.log);
@@ -76,8 +73,7 @@ fn discover(cuda: &Path, out: &Path, archs: &[Arch]) -> Result<Vec<Module>, Stri
                 }
             } else if path.extension().is_some_and(|extension| extension == "cu") {
                 let source = fs::read_to_string(&path).map_err(|e| at(&path, e))?;
-                let targets = Targets::of_file(&source, archs)
-                    .map_err(|e| format!("{}: {e}", path.display()))?;
+                let targets = Targets::of_file(&source, archs).map_err(|e| format!("{}: {e}", path.display()))?;
                 modules.extend(targets.map(|targets| Module::new(cuda, path, targets, out)));
             }
         }
@@ -88,17 +84,9 @@ fn discover(cuda: &Path, out: &Path, archs: &[Arch]) -> Result<Vec<Module>, Stri
 
 impl Module {
     fn new(cuda: &Path, source: PathBuf, targets: Targets, out: &Path) -> Module {
-        let below = source
-            .strip_prefix(cuda)
-            .unwrap_or(&source)
-            .with_extension("");
-        let name = below
-            .components()
-            .map(|c| c.as_os_str().to_string_lossy())
-            .collect::<Vec<_>>()
-            .join("/");
-        let place =
-            |folder: &str, extension: &str| out.join(folder).join(&below).with_extension(extension);
+        let below = source.strip_prefix(cuda).unwrap_or(&source).with_extension("");
+        let name = below.components().map(|c| c.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/");
+        let place = |folder: &str, extension: &str| out.join(folder).join(&below).with_extension(extension);
         Module {
             name,
             targets,
@@ -114,38 +102,19 @@ impl Module {
 impl Compiler {
     fn command(&self, module: &Module) -> Command {
         let mut command = Command::new(&self.nvcc);
-        command.args([
-            "-fatbin",
-            "-O3",
-            "-std=c++17",
-            "--expt-relaxed-constexpr",
-            "-Xptxas",
-            "-v",
-        ]);
-        command
-            .args(["-Xfatbin", "-compress-all"])
-            .args(module.targets.gencode());
+        command.args(["-fatbin", "-O3", "-std=c++17", "--expt-relaxed-constexpr", "-Xptxas", "-v"]);
+        command.args(["-Xfatbin", "-compress-all"]).args(module.targets.gencode());
         for folder in &self.include {
             command.arg("-I").arg(folder);
         }
-        command
-            .args(["-MMD", "-MF"])
-            .arg(&module.dependencies)
-            .arg("-o")
-            .arg(&module.fatbin)
-            .arg(&module.source);
+        command.args(["-MMD", "-MF"]).arg(&module.dependencies).arg("-o").arg(&module.fatbin).arg(&module.source);
         command
     }
 
     /// A hash of all that decides the fatbin, or `None` where a file of it cannot be read.
     fn stamp(&self, module: &Module) -> Option<String> {
         let mut hasher = DefaultHasher::new();
-        (
-            format!("{:?}", self.command(module)),
-            &self.version,
-            std::env::var_os("NVCC_CCBIN"),
-        )
-            .hash(&mut hasher);
+        (format!("{:?}", self.command(module)), &self.version, std::env::var_os("NVCC_CCBIN")).hash(&mut hasher);
         for file in dependencies(&fs::read_to_string(&module.dependencies).ok()?) {
             fs::read(file).ok()?.hash(&mut hasher);
         }
@@ -183,11 +152,7 @@ impl Compiler {
                         fs::write(&module.stamp, stamp).map_err(|e| at(&module.stamp, e))?;
                     } else {
                         let output = fs::read_to_string(&module.log).unwrap_or_default();
-                        let _ = writeln!(
-                            failures,
-                            "nvcc failed on {} ({status}):\n{output}",
-                            module.source.display()
-                        );
+                        let _ = writeln!(failures, "nvcc failed on {} ({status}):\n{output}", module.source.display());
                         if let Some(advice) = nvcc::advice(&output) {
                             failures += advice;
                             waiting.clear();
@@ -196,11 +161,7 @@ impl Compiler {
                 }
             }
         }
-        if failures.is_empty() {
-            Ok(())
-        } else {
-            Err(failures)
-        }
+        if failures.is_empty() { Ok(()) } else { Err(failures) }
     }
 
     fn start(&self, module: &Module) -> Result<Child, String> {
@@ -212,11 +173,7 @@ impl Compiler {
         }
         let log = File::create(&module.log).map_err(|e| at(&module.log, e))?;
         let copy = log.try_clone().map_err(|e| at(&module.log, e))?;
-        self.command(module)
-            .stdout(copy)
-            .stderr(log)
-            .spawn()
-            .map_err(|e| at(&self.nvcc, e))
+        self.command(module).stdout(copy).stderr(log).spawn().map_err(|e| at(&self.nvcc, e))
     }
 }
 
@@ -232,10 +189,7 @@ impl Slots {
     fn new() -> Slots {
         // SAFETY: cargo passes its jobserver's descriptors to build scripts, and nothing has opened or closed any before.
         let client = unsafe { jobserver::Client::from_env() };
-        let most = std::env::var("NUM_JOBS")
-            .ok()
-            .and_then(|jobs| jobs.parse().ok())
-            .unwrap_or(1);
+        let most = std::env::var("NUM_JOBS").ok().and_then(|jobs| jobs.parse().ok()).unwrap_or(1);
         Slots { client, most }
     }
 
@@ -261,19 +215,13 @@ fn dependencies(rule: &str) -> Vec<PathBuf> {
     };
     let mut files = files.replace("\\\n", " ");
     files = files.replace("\\ ", "\0");
-    files
-        .split_whitespace()
-        .map(|file| PathBuf::from(file.replace('\0', " ")))
-        .collect()
+    files.split_whitespace().map(|file| PathBuf::from(file.replace('\0', " "))).collect()
 }
 
 /// Repeats the compiler's warnings at every run, so that one does not vanish when another file is the one compiled.
 fn show_warnings(log: &Path) {
     let text = fs::read_to_string(log).unwrap_or_default();
-    let mut lines: Vec<_> = text
-        .lines()
-        .filter(|line| line.to_ascii_lowercase().contains("warning"))
-        .collect();
+    let mut lines: Vec<_> = text.lines().filter(|line| line.to_ascii_lowercase().contains("warning")).collect();
     lines.retain(|line| !line.starts_with("Remark:"));
     lines.dedup();
     for line in lines {
@@ -283,25 +231,11 @@ fn show_warnings(log: &Path) {
 
 /// Rust source of `MODULES`, in the types of `src/backend/cuda/modules.rs`.
 fn table(modules: &[Module]) -> String {
-    let arch = |arch: &Arch| {
-        format!(
-            "Arch {{ number: {}, suffix: {:?} }}",
-            arch.number, arch.suffix
-        )
-    };
+    let arch = |arch: &Arch| format!("Arch {{ number: {}, suffix: {:?} }}", arch.number, arch.suffix);
     let mut text = String::from("pub static MODULES: &[Module] = &[\n");
-    for Module {
-        name,
-        targets,
-        fatbin,
-        ..
-    } in modules
-    {
+    for Module { name, targets, fatbin, .. } in modules {
         let real: Vec<_> = targets.real.iter().map(arch).collect();
-        let ptx = targets
-            .ptx
-            .as_ref()
-            .map_or("None".into(), |ptx| format!("Some({})", arch(ptx)));
+        let ptx = targets.ptx.as_ref().map_or("None".into(), |ptx| format!("Some({})", arch(ptx)));
         let _ = writeln!(
             text,
             "    Module {{ name: {name:?}, fatbin: include_bytes!({:?}), real: &[{}], ptx: {ptx} }},",

@@ -27,39 +27,23 @@ pub fn find(places: &Places, is_file: impl Fn(&Path) -> bool) -> Result<PathBuf,
                 chosen.display()
             )
         };
-        return if is_file(chosen) {
-            Ok(chosen.clone())
-        } else {
-            Err(wrong())
-        };
+        return if is_file(chosen) { Ok(chosen.clone()) } else { Err(wrong()) };
     }
     let exe = format!("nvcc{}", std::env::consts::EXE_SUFFIX);
     let in_path = places.path.iter().map(|folder| folder.join(&exe));
-    let homes = places
-        .homes
+    let homes = places.homes.iter().map(|(name, home)| (*name, home.join("bin").join(&exe)));
+    let installed = places
+        .targets
         .iter()
-        .map(|(name, home)| (*name, home.join("bin").join(&exe)));
-    let installed = places.targets.iter().map(|target| {
-        (
-            "scripts/setup.sh's place",
-            target.join("cuda-toolchain/nvidia/cu13/bin").join(&exe),
-        )
-    });
-    let candidates = homes
-        .clone()
-        .map(|(_, file)| file)
-        .chain(in_path)
-        .chain(installed.clone().map(|(_, file)| file));
+        .map(|target| ("scripts/setup.sh's place", target.join("cuda-toolchain/nvidia/cu13/bin").join(&exe)));
+    let candidates = homes.clone().map(|(_, file)| file).chain(in_path).chain(installed.clone().map(|(_, file)| file));
     if let Some(found) = candidates.into_iter().find(|file| is_file(file)) {
         return Ok(found);
     }
     let line = |(place, file): (&str, PathBuf)| format!("\n  {place}: {}", file.display());
     let looked: String = homes
         .map(line)
-        .chain([format!(
-            "\n  PATH: {exe} in its {} folders",
-            places.path.len()
-        )])
+        .chain([format!("\n  PATH: {exe} in its {} folders", places.path.len())])
         .chain(installed.map(line))
         .collect();
     Err(format!(
@@ -78,12 +62,8 @@ pub fn version(output: &str) -> Option<(u32, u32)> {
 
 /// Refuses a version that is too old, or that could not be read.
 pub fn check_version(nvcc: &Path, output: &str) -> Result<(u32, u32), String> {
-    let found = version(output).ok_or_else(|| {
-        format!(
-            "`{} --version` printed no release number:\n{output}",
-            nvcc.display()
-        )
-    })?;
+    let found = version(output)
+        .ok_or_else(|| format!("`{} --version` printed no release number:\n{output}", nvcc.display()))?;
     if found >= OLDEST {
         return Ok(found);
     }
@@ -101,9 +81,7 @@ pub fn check_version(nvcc: &Path, output: &str) -> Result<(u32, u32), String> {
 /// What a person can do about a failed compilation whose output has a known cause.
 pub fn advice(output: &str) -> Option<&'static str> {
     let has = |text: &str| output.contains(text);
-    if has("unsupported GNU version")
-        || has("unsupported clang version")
-        || has("unsupported Microsoft Visual Studio")
+    if has("unsupported GNU version") || has("unsupported clang version") || has("unsupported Microsoft Visual Studio")
     {
         Some(
             "the host C++ compiler is newer than this nvcc supports: set NVCC_CCBIN to an older one \
@@ -115,9 +93,7 @@ pub fn advice(output: &str) -> Option<&'static str> {
              those that `nvcc --list-gpu-code` prints, such as TILEWORK_CUDA_ARCHS=80,90a",
         )
     } else if has("Failed to preprocess host compiler properties") {
-        Some(
-            "nvcc found no host C++ compiler: install one (scripts/setup.sh does), or set NVCC_CCBIN to its path",
-        )
+        Some("nvcc found no host C++ compiler: install one (scripts/setup.sh does), or set NVCC_CCBIN to its path")
     } else {
         None
     }
