@@ -2,10 +2,11 @@
 
 /// A snapshot of a device's memory as its allocator sees it: the same figures for every backend.
 ///
-/// Sizes are in bytes and count whole blocks: a request is rounded up to its size class, so a tensor of 10 bytes holds 512.
-/// `reserved - in_use` is cached: freed by tensors, kept for the next ones, and given back by trimming.
+/// Sizes are in bytes and count whole blocks: a request is rounded up to its size class, so a tensor of 10 bytes holds
+/// 512. `reserved - in_use` is cached: freed by tensors, kept for the next ones, and given back by trimming.
 ///
-/// Taking a snapshot never waits for the device; it takes time proportional to the number of distinct block sizes that are cached.
+/// Taking a snapshot never waits for the device; it takes time proportional to the number of distinct block sizes that
+/// are cached.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MemoryStats {
