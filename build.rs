@@ -15,6 +15,9 @@ mod kernels;
 #[cfg(feature = "cuda")]
 #[path = "build/nvcc.rs"]
 mod nvcc;
+#[cfg(feature = "cuda")]
+#[path = "build/vocabulary.rs"]
+mod vocabulary;
 
 fn main() {
     println!("cargo::rustc-check-cfg=cfg(loom)");
@@ -66,6 +69,9 @@ fn cuda() -> Result<(), String> {
             None => arch::parse_list("80,90a")?,
         },
     };
+    let header = out.join("include/tilework/vocabulary.h");
+    kernels::write_if_changed(&header, &vocabulary::header())
+        .map_err(|error| format!("{}: {error}", header.display()))?;
     let include = vec![out.join("include"), root.join("cuda/include")];
     kernels::build(&kernels::Compiler { nvcc, version, include, archs }, &root.join("cuda"), &out)
 }

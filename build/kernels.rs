@@ -40,8 +40,10 @@ pub fn build(compiler: &Compiler, cuda: &Path, out: &Path) -> Result<(), String>
     let modules = discover(cuda, out, &compiler.archs)?;
     let stale: Vec<_> = modules.iter().filter(|module| !compiler.is_fresh(module)).collect();
     compiler.compile_all(&stale)?;
+    // Every run repeats the warnings, so that one does not vanish when another file is the one compiled.
     for module in &modules {
-        show_warnings(&module.log);
+        let log = fs::read_to_string(&module.log).unwrap_or_default();
+        nvcc::warnings(&log).iter().for_each(|line| println!("cargo::warning={line}"));
     }
     write_if_changed(&out.join("kernels.rs"), &table(&modules)).map_err(|e| at(out, e))
 }
@@ -115,7 +117,7 @@ impl Compiler {
     fn stamp(&self, module: &Module) -> Option<String> {
         let mut hasher = DefaultHasher::new();
         (format!("{:?}", self.command(module)), &self.version, std::env::var_os("NVCC_CCBIN")).hash(&mut hasher);
-        for file in dependencies(&fs::read_to_string(&module.dependencies).ok()?) {
+        for file in nvcc::dependencies(&fs::read_to_string(&module.dependencies).ok()?) {
             fs::read(file).ok()?.hash(&mut hasher);
         }
         Some(format!("{:016x}", hasher.finish()))
@@ -208,31 +210,10 @@ impl Slots {
     }
 }
 
-/// The prerequisites in a dependency file of the make form, without its target.
-fn dependencies(rule: &str) -> Vec<PathBuf> {
-    let Some((_, files)) = rule.split_once(" : ").or_else(|| rule.split_once(": ")) else {
-        return Vec::new();
-    };
-    let mut files = files.replace("\\\n", " ");
-    files = files.replace("\\ ", "\0");
-    files.split_whitespace().map(|file| PathBuf::from(file.replace('\0', " "))).collect()
-}
-
-/// Repeats the compiler's warnings at every run, so that one does not vanish when another file is the one compiled.
-fn show_warnings(log: &Path) {
-    let text = fs::read_to_string(log).unwrap_or_default();
-    let mut lines: Vec<_> = text.lines().filter(|line| line.to_ascii_lowercase().contains("warning")).collect();
-    lines.retain(|line| !line.starts_with("Remark:"));
-    lines.dedup();
-    for line in lines {
-        println!("cargo::warning={line}");
-    }
-}
-
 /// Rust source of `MODULES`, in the types of `src/backend/cuda/modules.rs`.
 fn table(modules: &[Module]) -> String {
     let arch = |arch: &Arch| format!("Arch {{ number: {}, suffix: {:?} }}", arch.number, arch.suffix);
-    let mut text = String::from("pub static MODULES: &[Module] = &[\n");
+    let mut text = String::from("pub(crate) static MODULES: &[Module] = &[\n");
     for Module { name, targets, fatbin, .. } in modules {
         let real: Vec<_> = targets.real.iter().map(arch).collect();
         let ptx = targets.ptx.as_ref().map_or("None".into(), |ptx| format!("Some({})", arch(ptx)));

@@ -1,4 +1,4 @@
-//! Finding nvcc, reading its version and turning its failures into advice.
+//! Finding nvcc and reading what it writes: its version, its warnings, its failures, its dependency files.
 
 use std::path::{Path, PathBuf};
 
@@ -97,4 +97,25 @@ pub fn advice(output: &str) -> Option<&'static str> {
     } else {
         None
     }
+}
+
+/// The lines of a log that warn, each once: nvcc repeats them for every architecture.
+pub fn warnings(log: &str) -> Vec<&str> {
+    let mut seen = Vec::new();
+    for line in log.lines() {
+        let warns = line.contains("warning") && !line.starts_with("Remark:");
+        if warns && !seen.contains(&line) {
+            seen.push(line);
+        }
+    }
+    seen
+}
+
+/// The prerequisites in a dependency file of the make form, without its target.
+pub fn dependencies(rule: &str) -> Vec<PathBuf> {
+    let Some((_, files)) = rule.split_once(" : ").or_else(|| rule.split_once(": ")) else {
+        return Vec::new();
+    };
+    let files = files.replace("\\\n", " ").replace("\\ ", "\0");
+    files.split_whitespace().map(|file| PathBuf::from(file.replace('\0', " "))).collect()
 }

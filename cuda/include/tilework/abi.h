@@ -22,3 +22,10 @@ struct TwShape {
     uint64_t length;
     uint64_t sizes[TW_MAX_RANK];
 };
+
+// A divisor of 1 to 2^31 prepared for tilework/fastdiv.h, which says what the numbers are.
+struct TwDivisor {
+    uint32_t divisor;
+    uint32_t multiplier;
+    uint32_t shift;
+};

@@ -1,0 +1,10 @@
+//! Generated from tests/host-twins/twins/twins.h by bindgen: TILEWORK_BLESS=1 cargo test --test abi.
+
+unsafe extern "C" {
+    #[doc = " philox.cpp"]
+    pub fn twin_philox4x32_10(counter: *const u32, key: *const u32, out: *mut u32);
+}
+unsafe extern "C" {
+    #[doc = " fastdiv.cpp"]
+    pub fn twin_divide(n: u32, multiplier: u32, shift: u32) -> u32;
+}

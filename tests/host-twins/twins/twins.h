@@ -1,0 +1,19 @@
+// Device functions compiled for the host, as the tests call them. A new twin is a declaration here, its definition in a .cpp
+// beside, and its sweep in tests/twins/; TILEWORK_BLESS=1 cargo test --test abi then writes ../src/lib.rs from this file.
+#pragma once
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// philox.cpp
+void twin_philox4x32_10(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
+
+// fastdiv.cpp
+uint32_t twin_divide(uint32_t n, uint32_t multiplier, uint32_t shift);
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,3 @@
+//! Sweeps of device functions, compiled for the host from the headers that nvcc compiles for the GPU.
+
+mod philox;
