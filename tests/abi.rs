@@ -51,6 +51,7 @@ fn generate(header: &Path, name: &str) -> Result<String, Failed> {
         .allowlist_item("Tw.*|TW_.*|twin_.*")
         .derive_default(true)
         .use_core()
+        .rustfmt_configuration_file(Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("rustfmt.toml")))
         .generate()?;
     Ok(bindings.to_string())
 }

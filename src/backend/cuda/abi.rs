@@ -44,7 +44,6 @@ const _: () = {
     ["Size of TwDivisor"][::core::mem::size_of::<TwDivisor>() - 12usize];
     ["Alignment of TwDivisor"][::core::mem::align_of::<TwDivisor>() - 4usize];
     ["Offset of field: TwDivisor::divisor"][::core::mem::offset_of!(TwDivisor, divisor) - 0usize];
-    ["Offset of field: TwDivisor::multiplier"]
-        [::core::mem::offset_of!(TwDivisor, multiplier) - 4usize];
+    ["Offset of field: TwDivisor::multiplier"][::core::mem::offset_of!(TwDivisor, multiplier) - 4usize];
     ["Offset of field: TwDivisor::shift"][::core::mem::offset_of!(TwDivisor, shift) - 8usize];
 };

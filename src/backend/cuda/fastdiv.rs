@@ -13,11 +13,7 @@ impl TwDivisor {
         let shift = divisor.next_power_of_two().trailing_zeros();
         let excess = (1u64 << shift) - divisor as u64;
         let multiplier = ((excess << 32) / divisor as u64 + 1) as u32;
-        TwDivisor {
-            divisor,
-            multiplier,
-            shift,
-        }
+        TwDivisor { divisor, multiplier, shift }
     }
 }
 
@@ -28,9 +24,7 @@ mod tests {
     use tilework_host_twins::twin_divide;
 
     fn divide(n: u32, divisor: u32) -> u32 {
-        let TwDivisor {
-            multiplier, shift, ..
-        } = TwDivisor::new(divisor);
+        let TwDivisor { multiplier, shift, .. } = TwDivisor::new(divisor);
         // SAFETY: arithmetic on values alone.
         unsafe { twin_divide(n, multiplier, shift) }
     }
@@ -38,11 +32,8 @@ mod tests {
     /// The numbers within 2 of a power of two, up to `most`, and the small ones.
     fn edges(most: u32) -> Vec<u32> {
         let powers = (0..32).flat_map(|bit| (-2i64..=2).map(move |near| (1i64 << bit) + near));
-        let mut edges: Vec<u32> = powers
-            .chain(0..600)
-            .filter_map(|n| u32::try_from(n).ok())
-            .filter(|&n| n <= most)
-            .collect();
+        let mut edges: Vec<u32> =
+            powers.chain(0..600).filter_map(|n| u32::try_from(n).ok()).filter(|&n| n <= most).collect();
         edges.sort_unstable();
         edges.dedup();
         edges
@@ -57,10 +48,7 @@ mod tests {
                 .map(|k: u32| k.saturating_mul(divisor))
                 .into_iter()
                 .flat_map(|n| [n.saturating_sub(1), n, n.saturating_add(1)]);
-            for n in edges(TwDivisor::MAX_DIVIDEND)
-                .into_iter()
-                .chain(around)
-                .filter(|&n| n <= TwDivisor::MAX_DIVIDEND)
+            for n in edges(TwDivisor::MAX_DIVIDEND).into_iter().chain(around).filter(|&n| n <= TwDivisor::MAX_DIVIDEND)
             {
                 assert_eq!(divide(n, divisor), n / divisor, "{n} / {divisor}");
             }

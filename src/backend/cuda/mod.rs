@@ -1,5 +1,10 @@
 //! The cuda backend.
 
+#[expect(dead_code, reason = "constants and types that only the kernels use come with the header")]
+mod abi;
+mod fastdiv;
+mod modules;
+
 use std::ops::Range;
 
 use super::{Backend, DeviceInfo, Matmul, Operand, Source, op};

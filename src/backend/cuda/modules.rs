@@ -45,16 +45,13 @@ pub(crate) struct Module {
 impl Module {
     /// Whether the fatbin has code for a GPU of this compute capability (90 for 9.0).
     pub(crate) fn runs_on(&self, capability: u32) -> bool {
-        self.real.iter().any(|arch| arch.runs_on(capability))
-            || self.ptx.is_some_and(|arch| arch.number <= capability)
+        self.real.iter().any(|arch| arch.runs_on(capability)) || self.ptx.is_some_and(|arch| arch.number <= capability)
     }
 
     /// What it was compiled for, for an error message: `80, 90a, PTX 80`.
     pub(crate) fn architectures(&self) -> String {
         let real = self.real.iter().map(Arch::to_string);
-        real.chain(self.ptx.map(|arch| format!("PTX {arch}")))
-            .collect::<Vec<_>>()
-            .join(", ")
+        real.chain(self.ptx.map(|arch| format!("PTX {arch}"))).collect::<Vec<_>>().join(", ")
     }
 }
 
