@@ -1,9 +1,7 @@
 //! Compiles every file of `twins/` with the host's C++ compiler.
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut files = std::fs::read_dir("twins")?
-        .map(|entry| Ok(entry?.path()))
-        .collect::<std::io::Result<Vec<_>>>()?;
+    let mut files = std::fs::read_dir("twins")?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>()?;
     files.retain(|file| file.extension().is_some_and(|extension| extension == "cpp"));
     files.sort();
     let include = "../../cuda/include";
