@@ -1,6 +1,6 @@
 //! The cuda backend.
 
-#[expect(dead_code, reason = "constants and types that only the kernels use come with the header")]
+#[allow(dead_code, reason = "constants and types that only the kernels use come with the header")]
 mod abi;
 mod fastdiv;
 mod modules;
