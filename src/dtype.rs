@@ -108,8 +108,17 @@ mod sealed {
 
     /// Keeps the set of element types closed, and carries what only the crate needs.
     pub trait Sealed: Sized {
+        /// The plain-data twin of the type, for reading bytes that a device wrote.
+        type Bits: bytemuck::Pod;
+
+        /// The values of these bits; any non-zero byte is `true`.
+        fn from_bits(bits: Vec<Self::Bits>) -> Vec<Self>;
+
         /// The value as a scalar argument.
         fn scalar(self) -> Scalar;
+
+        /// The value of an integer, wrapping; rounded for the floating-point types.
+        fn from_int(v: i64) -> Self;
     }
 }
 pub(crate) use sealed::Sealed;
@@ -142,8 +151,19 @@ pub trait Signed: Number {}
 pub trait Float: Signed {}
 
 macro_rules! element {
-    ($($t:ty, $dtype:ident, $zero:expr, $one:expr, |$v:ident| $from:expr, |$x:ident| $to:expr, |$s:ident| $scalar:expr, [$($kind:ident),*];)*) => {$(
+    ($($t:ty, $dtype:ident, $zero:expr, $one:expr, |$v:ident| $from:expr, |$x:ident| $to:expr, |$s:ident| $scalar:expr, $bits:ty, |$b:ident| $from_bits:expr, |$i:ident| $from_int:expr, [$($kind:ident),*];)*) => {$(
         impl Sealed for $t {
+            type Bits = $bits;
+
+            fn from_bits($b: Vec<$bits>) -> Vec<Self> {
+                $from_bits
+            }
+
+            #[inline]
+            fn from_int($i: i64) -> Self {
+                $from_int
+            }
+
             #[inline]
             fn scalar(self) -> Scalar {
                 let $s = self;
@@ -171,15 +191,15 @@ macro_rules! element {
 }
 
 element! {
-    f32, F32, 0.0, 1.0, |v| v as f32, |x| f64::from(x), |s| Scalar::Float(f64::from(s)), [Number, Signed, Float];
-    f64, F64, 0.0, 1.0, |v| v, |x| x, |s| Scalar::Float(s), [Number, Signed, Float];
-    f16, F16, f16::ZERO, f16::ONE, |v| f16::from_f64(v), |x| x.to_f64(), |s| Scalar::Float(s.to_f64()), [Number, Signed, Float];
-    bf16, BF16, bf16::ZERO, bf16::ONE, |v| bf16::from_f64(v), |x| x.to_f64(), |s| Scalar::Float(s.to_f64()), [Number, Signed, Float];
-    i32, I32, 0, 1, |v| v as i32, |x| f64::from(x), |s| Scalar::Int(i64::from(s)), [Number, Signed];
-    i64, I64, 0, 1, |v| v as i64, |x| x as f64, |s| Scalar::Int(s), [Number, Signed];
-    u8, U8, 0, 1, |v| v as u8, |x| f64::from(x), |s| Scalar::Int(i64::from(s)), [Number];
-    u32, U32, 0, 1, |v| v as u32, |x| f64::from(x), |s| Scalar::Int(i64::from(s)), [Number];
-    bool, Bool, false, true, |v| v != 0.0, |x| f64::from(u8::from(x)), |s| Scalar::Int(i64::from(s)), [];
+    f32, F32, 0.0, 1.0, |v| v as f32, |x| f64::from(x), |s| Scalar::Float(f64::from(s)), f32, |bits| bits, |i| i as f32, [Number, Signed, Float];
+    f64, F64, 0.0, 1.0, |v| v, |x| x, |s| Scalar::Float(s), f64, |bits| bits, |i| i as f64, [Number, Signed, Float];
+    f16, F16, f16::ZERO, f16::ONE, |v| f16::from_f64(v), |x| x.to_f64(), |s| Scalar::Float(s.to_f64()), f16, |bits| bits, |i| f16::from_f64(i as f64), [Number, Signed, Float];
+    bf16, BF16, bf16::ZERO, bf16::ONE, |v| bf16::from_f64(v), |x| x.to_f64(), |s| Scalar::Float(s.to_f64()), bf16, |bits| bits, |i| bf16::from_f64(i as f64), [Number, Signed, Float];
+    i32, I32, 0, 1, |v| v as i32, |x| f64::from(x), |s| Scalar::Int(i64::from(s)), i32, |bits| bits, |i| i as i32, [Number, Signed];
+    i64, I64, 0, 1, |v| v as i64, |x| x as f64, |s| Scalar::Int(s), i64, |bits| bits, |i| i, [Number, Signed];
+    u8, U8, 0, 1, |v| v as u8, |x| f64::from(x), |s| Scalar::Int(i64::from(s)), u8, |bits| bits, |i| i as u8, [Number];
+    u32, U32, 0, 1, |v| v as u32, |x| f64::from(x), |s| Scalar::Int(i64::from(s)), u32, |bits| bits, |i| i as u32, [Number];
+    bool, Bool, false, true, |v| v != 0.0, |x| f64::from(u8::from(x)), |s| Scalar::Int(i64::from(s)), u8, |bits| bits.into_iter().map(|b| b != 0).collect(), |i| i != 0, [];
 }
 
 #[cfg(test)]

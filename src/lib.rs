@@ -7,9 +7,13 @@ mod dtype;
 mod error;
 mod layout;
 mod memory;
+mod ops;
+mod tensor;
 
 pub use backend::{Activation, BackendKind, DeviceInfo};
 pub use device::Device;
 pub use dtype::{DType, Element, Float, Number, Signed};
 pub use error::{Error, Result};
 pub use memory::MemoryStats;
+pub use ops::{Argument, MatmulOptions};
+pub use tensor::Tensor;

@@ -1,6 +1,7 @@
 //! Operation values: what a backend is asked to do, without the operands.
 
 include!("vocabulary.rs");
+pub(crate) use {for_each_binary, for_each_compare, for_each_unary};
 
 macro_rules! unary_enum {
     ($($variant:ident $method:ident($($p:ident),*) $domain:ident $doc:literal |$x:ident, $a:pat_param, $b:pat_param| $body:expr;)*) => {

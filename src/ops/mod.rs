@@ -1,0 +1,11 @@
+//! The operations, a file per family: public methods with their documentation, their checks, and the call into the backend.
+
+pub(crate) mod elementwise;
+mod matmul;
+mod norm;
+mod random;
+mod reduce;
+mod softmax;
+
+pub use elementwise::Argument;
+pub use matmul::MatmulOptions;
