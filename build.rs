@@ -20,7 +20,6 @@ mod nvcc;
 mod vocabulary;
 
 fn main() {
-    println!("cargo::rustc-check-cfg=cfg(loom)");
     println!("cargo::rerun-if-changed=build.rs");
     #[cfg(feature = "cuda")]
     if let Err(message) = cuda() {
