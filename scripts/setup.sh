@@ -16,7 +16,8 @@ for argument in "$@"; do
     esac
 done
 
-toolchain=target/cuda-toolchain
+# build.rs looks for it in the folders above its own, so this one serves a crate packed or vendored elsewhere too.
+toolchain=${CARGO_TARGET_DIR:-target}/cuda-toolchain
 # No GPU is needed for any of these. The versions belong together.
 nvcc_wheels=(
     nvidia-cuda-nvcc==13.0.88 nvidia-cuda-crt==13.0.88 nvidia-nvvm==13.0.88 nvidia-cuda-runtime==13.0.96
@@ -69,8 +70,7 @@ setup_compiler() {
 find_nvcc() {
     local place
     for place in "${TILEWORK_NVCC:-}" "${CUDA_HOME:+$CUDA_HOME/bin/nvcc}" "${CUDA_PATH:+$CUDA_PATH/bin/nvcc}" \
-        "$(command -v nvcc || true)" "${CARGO_TARGET_DIR:-target}/cuda-toolchain/nvidia/cu13/bin/nvcc" \
-        "$toolchain/nvidia/cu13/bin/nvcc"; do
+        "$(command -v nvcc || true)" "$toolchain/nvidia/cu13/bin/nvcc" target/cuda-toolchain/nvidia/cu13/bin/nvcc; do
         if [ -n "$place" ] && [ -x "$place" ]; then
             echo "$place"
             return
@@ -90,7 +90,7 @@ setup_nvcc() {
     fi
     say "installing nvcc into $toolchain: pip install ${nvcc_wheels[*]}"
     rm -rf "$partial"
-    mkdir -p target
+    mkdir -p "$(dirname "$toolchain")"
     # A folder that is moved when complete: an interrupted run leaves nothing that looks like a toolchain.
     if python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore \
         --no-deps --target "$partial" "${nvcc_wheels[@]}"; then
