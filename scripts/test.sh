@@ -45,7 +45,8 @@ unit_tests() {
 memory_checked() {
     command -v valgrind >/dev/null || { echo "valgrind is not installed"; return $skipped; }
     # Few cases: a check of every access costs about fifty times the time.
-    PROPTEST_CASES=8 valgrind --quiet --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=definite \
+    PROPTEST_CASES=32 valgrind --quiet --error-exitcode=1 \
+        --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite \
         "$(unit_tests)" layout:: memory::
 }
 
