@@ -41,8 +41,8 @@ impl<R: RawMemory> Pool<R> {
     /// Where memory or the limit falls short, gives back everything cached, waiting for the device if it must, and
     /// tries once more.
     pub(crate) fn allocate(self: &Arc<Self>, bytes: usize, stream: StreamId) -> Result<PooledBlock<R>, Error> {
-        let size = if self.config.bypass { Some(bytes.max(1)) } else { size_class::round_up(bytes) };
-        let size = size.ok_or_else(|| self.out_of_memory(bytes))?;
+        let class = size_class::round_up(bytes).ok_or_else(|| self.out_of_memory(bytes))?;
+        let size = if self.config.bypass { bytes.max(1) } else { class };
         let free = match self.reuse(size, stream) {
             Some(free) => free,
             None => self.grow(size, stream).map_err(|error| match error {

@@ -2,7 +2,7 @@
 //! memory`.
 
 use loom::sync::Mutex;
-use loom::sync::atomic::{AtomicUsize, Ordering};
+use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use loom::thread;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,16 +12,22 @@ use crate::memory::{Pool, PoolConfig, PooledBlock, RawError, RawMemory, StreamId
 const A: StreamId = StreamId::DEFAULT;
 const B: StreamId = StreamId(1);
 
-/// A device with room for so many blocks, whose streams are always done with their work.
+/// A device with room for so many blocks. Its streams are done with their work, at once or when waited for.
 struct Device {
     capacity: usize,
+    done: AtomicBool,
     live: Mutex<BTreeSet<usize>>,
     next: AtomicUsize,
 }
 
 impl Device {
     fn with_capacity(capacity: usize) -> Arc<Self> {
-        Arc::new(Self { capacity, live: Mutex::new(BTreeSet::new()), next: AtomicUsize::new(0) })
+        let (live, next) = (Mutex::new(BTreeSet::new()), AtomicUsize::new(0));
+        Arc::new(Self { capacity, done: AtomicBool::new(true), live, next })
+    }
+
+    fn make_busy(&self) {
+        self.done.store(false, Ordering::SeqCst);
     }
 
     fn live(&self) -> usize {
@@ -57,10 +63,12 @@ impl RawMemory for Arc<Device> {
     fn fence(&self, _stream: StreamId) {}
 
     fn passed(&self, (): &()) -> bool {
-        true
+        self.done.load(Ordering::SeqCst)
     }
 
-    fn wait(&self, (): &()) {}
+    fn wait(&self, (): &()) {
+        self.done.store(true, Ordering::SeqCst);
+    }
 }
 
 /// Holds a block for a moment, in which nobody else may.
@@ -106,6 +114,41 @@ fn a_block_is_given_up_while_another_thread_runs_short() {
         drop(pool.allocate(600, A).unwrap());
         let stats = pool.stats();
         assert_eq!((stats.allocations, stats.in_use), (2 + u64::from(served), 0));
+        drop(pool);
+        assert_eq!(device.live(), 0);
+    });
+}
+
+#[test]
+fn a_request_waits_for_a_trim_in_progress() {
+    loom::model(|| {
+        let device = Device::with_capacity(1);
+        let pool = Pool::new(device.clone(), PoolConfig::default());
+        drop(pool.allocate(100, A).unwrap());
+        let other = pool.clone();
+        let thread = thread::spawn(move || other.trim());
+        hold(pool.allocate(600, A).unwrap());
+        thread.join().unwrap();
+        assert_eq!(pool.stats().allocations, 2);
+        drop(pool);
+        assert_eq!(device.live(), 0);
+    });
+}
+
+#[test]
+fn a_request_that_is_short_waits_for_a_shared_block_beside_a_trim() {
+    loom::model(|| {
+        let device = Device::with_capacity(1);
+        let pool = Pool::new(device.clone(), PoolConfig::default());
+        let block = pool.allocate(100, A).unwrap();
+        block.record_use(B);
+        device.make_busy();
+        drop(block);
+        let other = pool.clone();
+        let thread = thread::spawn(move || other.trim());
+        hold(pool.allocate(600, B).unwrap());
+        thread.join().unwrap();
+        assert_eq!(pool.stats().allocations, 2);
         drop(pool);
         assert_eq!(device.live(), 0);
     });

@@ -9,7 +9,8 @@ use super::fake::Fake;
 use crate::error::Error;
 use crate::memory::{Pool, PoolConfig, PooledBlock, StreamId, size_class};
 
-const CAPACITY: usize = 1 << 20;
+/// One device on which every block is small, and one that has room for large ones.
+const CAPACITIES: [usize; 2] = [1 << 20, 1 << 30];
 const STREAMS: u8 = 3;
 
 #[derive(Clone, Debug)]
@@ -35,13 +36,13 @@ enum Step {
     Limit(Option<usize>),
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn step(capacity: usize) -> impl Strategy<Value = Step> {
     let stream = || (0..STREAMS).prop_map(StreamId);
     // Few distinct sizes, so that reuse is common; now and then one that cannot be had.
     let bytes = prop_oneof![
-        8 => prop::sample::select(vec![0usize, 1, 512, 513, 4000, 4096, 50_000, 200_000]),
-        2 => 0..CAPACITY / 4,
-        1 => prop::sample::select(vec![CAPACITY, CAPACITY + 1, usize::MAX]),
+        8 => prop::sample::select(vec![0, 1, 512, 513, 4000, 4096, capacity / 15, capacity / 14, capacity / 5]),
+        2 => 0..capacity / 4,
+        1 => prop::sample::select(vec![capacity, capacity + 1, usize::MAX]),
     ];
     prop_oneof![
         8 => (bytes, stream()).prop_map(|(bytes, stream)| Step::Allocate { bytes, stream }),
@@ -49,7 +50,7 @@ fn step() -> impl Strategy<Value = Step> {
         7 => any::<prop::sample::Index>().prop_map(|block| Step::Release { block }),
         4 => (stream(), 1..4u64).prop_map(|(stream, steps)| Step::Advance { stream, steps }),
         1 => Just(Step::Trim),
-        1 => prop::option::of(0..CAPACITY).prop_map(Step::Limit),
+        1 => prop::option::of(0..capacity).prop_map(Step::Limit),
     ]
 }
 
@@ -67,14 +68,20 @@ struct Model {
 }
 
 impl Model {
-    fn new(config: PoolConfig) -> Self {
-        let fake = Fake::with_capacity(CAPACITY);
+    fn new(capacity: usize, config: PoolConfig) -> Self {
+        let fake = Fake::with_capacity(capacity);
         let pool = Pool::new(fake.clone(), config);
         Self { fake, pool, held: Vec::new(), allocations: 0, peak: 0, limit: None, shared: BTreeSet::new() }
     }
 
     fn in_use(&self) -> usize {
         self.held.iter().map(PooledBlock::size).sum()
+    }
+
+    /// What a request takes of the device, if any device could serve it.
+    fn size(&self, bytes: usize) -> Option<usize> {
+        let size = size_class::round_up(bytes)?;
+        Some(if self.pool.config().bypass { bytes.max(1) } else { size })
     }
 
     fn apply(&mut self, step: Step) {
@@ -110,7 +117,8 @@ impl Model {
         let before = self.fake.allocations();
         match self.pool.allocate(bytes, stream) {
             Ok(block) => {
-                assert!(block.bytes() == bytes && block.size() >= bytes && block.range().len() == block.size());
+                assert_eq!((block.bytes(), block.range().len()), (bytes, block.size()));
+                assert!(self.size(bytes).is_some_and(|size| size_class::fitting(size).contains(&block.size())));
                 for other in &self.held {
                     let apart = block.range().end <= other.range().start || other.range().end <= block.range().start;
                     assert!(apart, "{:?} and {:?} are both held", block.range(), other.range());
@@ -134,10 +142,9 @@ impl Model {
 
     /// After a failure there must have been no way to serve it.
     fn check_shortage(&self, bytes: usize) {
-        let Some(size) = size_class::round_up(bytes) else {
+        let Some(size) = self.size(bytes) else {
             return;
         };
-        let size = if self.pool.config().bypass { bytes.max(1) } else { size };
         assert_eq!(self.fake.bytes_allocated(), self.in_use(), "something cached was not given back");
         let beyond_limit = self.limit.is_some_and(|limit| self.in_use() + size > limit);
         assert!(beyond_limit || !self.fake.has_gap(size), "there was room for {size}");
@@ -165,10 +172,15 @@ impl Model {
     }
 }
 
+fn history() -> impl Strategy<Value = (usize, Vec<Step>)> {
+    let capacity = prop::sample::select(CAPACITIES.to_vec());
+    capacity.prop_flat_map(|capacity| (Just(capacity), prop::collection::vec(step(capacity), 0..120)))
+}
+
 proptest! {
     #[test]
-    fn histories(bypass in prop::bool::weighted(0.1), steps in prop::collection::vec(step(), 0..120)) {
-        let mut model = Model::new(PoolConfig { bypass, poison: false });
+    fn histories((capacity, steps) in history(), bypass in prop::bool::weighted(0.1)) {
+        let mut model = Model::new(capacity, PoolConfig { bypass, poison: false });
         for step in steps {
             model.apply(step);
             model.check_statistics();
