@@ -38,6 +38,7 @@ struct Module {
 /// Compiles what has changed below `cuda`, and writes `OUT_DIR/kernels.rs`. The error is for a person to read.
 pub fn build(compiler: &Compiler, cuda: &Path, out: &Path) -> Result<(), String> {
     let modules = discover(cuda, out, &compiler.archs)?;
+    prune_logs(&logs(out), &modules).map_err(|e| at(out, e))?;
     let stale: Vec<_> = modules.iter().filter(|module| !compiler.is_fresh(module)).collect();
     compiler.compile_all(&stale)?;
     // Every run repeats the warnings, so that one does not vanish when another file is the one compiled.
@@ -56,6 +57,22 @@ pub fn write_empty_table(out: &Path) -> Result<(), String> {
 /// The folder of the compiler's logs, for tests that read register spills from them.
 pub fn logs(out: &Path) -> PathBuf {
     out.join("ptxas")
+}
+
+/// Removes the logs of files that are no more, which would speak of kernels that are no more.
+fn prune_logs(folder: &Path, modules: &[Module]) -> io::Result<()> {
+    if !folder.is_dir() {
+        return Ok(());
+    }
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            prune_logs(&path, modules)?;
+        } else if !modules.iter().any(|module| module.log == path) {
+            fs::remove_file(path)?;
+        }
+    }
+    Ok(())
 }
 
 fn at(path: &Path, error: io::Error) -> String {
