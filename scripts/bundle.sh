@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 export TILEWORK_CUDA_ARCHS=${TILEWORK_CUDA_ARCHS:-90a}
 limit_mib=64
 # These check the source tree or the host's half of the code, which is done where it is built.
-stay_here=(abi build_script twins)
+stay_here=(abi build_script ptxas twins)
 
 scripts/setup.sh
 artifacts=$(cargo test --release --locked --features cuda --lib --tests --benches --no-run \
