@@ -8,6 +8,7 @@
 pub(crate) mod cpu;
 #[cfg(feature = "cuda")]
 pub(crate) mod cuda;
+pub(crate) mod normal;
 pub(crate) mod op;
 #[cfg(feature = "portable")]
 pub(crate) mod wgpu;

@@ -1,3 +1,4 @@
 //! Sweeps of device functions, compiled for the host from the headers that nvcc compiles for the GPU.
 
+mod normal;
 mod philox;

@@ -5,6 +5,10 @@ unsafe extern "C" {
     pub fn twin_philox4x32_10(counter: *const u32, key: *const u32, out: *mut u32);
 }
 unsafe extern "C" {
+    #[doc = " normal.cpp"]
+    pub fn twin_normal(bits: u32) -> f32;
+}
+unsafe extern "C" {
     #[doc = " fastdiv.cpp"]
     pub fn twin_divide(n: u32, multiplier: u32, shift: u32) -> u32;
 }

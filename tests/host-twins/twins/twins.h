@@ -11,6 +11,9 @@ extern "C" {
 // philox.cpp
 void twin_philox4x32_10(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
 
+// normal.cpp
+float twin_normal(uint32_t bits);
+
 // fastdiv.cpp
 uint32_t twin_divide(uint32_t n, uint32_t multiplier, uint32_t shift);
 

@@ -1,0 +1,5 @@
+#include "twins.h"
+
+#include "tilework/normal.h"
+
+float twin_normal(uint32_t bits) { return tw::normal(bits, tw::kNormalTable); }
