@@ -13,14 +13,12 @@ pub(crate) struct Arch {
 }
 
 impl Arch {
-    /// Whether a GPU of this compute capability (90 for 9.0) runs real code of the architecture: its own and the earlier minor
-    /// versions of its major one, but only exactly its own where a suffix marks code that promises nothing to the next.
+    /// Whether a GPU of this compute capability (90 for 9.0) runs real code of the architecture. Code of a plain one, or of a
+    /// family ("f"), runs on the later minor versions of its major one; "a" marks code that promises nothing to the next GPU.
     fn runs_on(self, capability: u32) -> bool {
         match self.suffix {
-            None => self.number / 10 == capability / 10 && self.number <= capability,
-            // "f" is for a family: the minor versions from this one on.
-            Some('f') => self.number / 10 == capability / 10 && self.number <= capability,
-            Some(_) => self.number == capability,
+            Some('a') => self.number == capability,
+            _ => self.number / 10 == capability / 10 && self.number <= capability,
         }
     }
 }
@@ -60,4 +58,37 @@ include!(concat!(env!("OUT_DIR"), "/kernels.rs"));
 /// The module of that name, or `None` where the build was for architectures that it has no code for.
 pub(crate) fn find(name: &str) -> Option<&'static Module> {
     MODULES.iter().find(|module| module.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Arch, Module};
+
+    const PLAIN: Arch = Arch { number: 80, suffix: None };
+    const HOPPER: Arch = Arch { number: 90, suffix: Some('a') };
+
+    fn module(real: &'static [Arch], ptx: Option<Arch>) -> Module {
+        Module { name: "test", fatbin: &[], real, ptx }
+    }
+
+    fn runs_on(module: &Module) -> Vec<u32> {
+        [75, 80, 86, 89, 90, 100, 120].into_iter().filter(|&capability| module.runs_on(capability)).collect()
+    }
+
+    #[test]
+    fn real_code_runs_within_its_major_version_and_ptx_on_all_later_ones() {
+        assert_eq!(runs_on(&module(&[PLAIN], None)), [80, 86, 89]);
+        assert_eq!(runs_on(&module(&[PLAIN, HOPPER], None)), [80, 86, 89, 90]);
+        assert_eq!(runs_on(&module(&[PLAIN, HOPPER], Some(PLAIN))), [80, 86, 89, 90, 100, 120]);
+    }
+
+    #[test]
+    fn code_for_one_architecture_runs_on_no_other() {
+        assert_eq!(runs_on(&module(&[HOPPER], None)), [90]);
+    }
+
+    #[test]
+    fn an_error_can_name_the_architectures() {
+        assert_eq!(module(&[PLAIN, HOPPER], Some(PLAIN)).architectures(), "80, 90a, PTX 80");
+    }
 }
