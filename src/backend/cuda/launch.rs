@@ -1,0 +1,131 @@
+//! One kernel launch: grid, shared memory, cluster and the parameters by value.
+//!
+//! A launch costs the driver's own call and little else: no allocation, no event, no look-up by name. Parameters are one struct of
+//! `cuda/include/tilework/abi.h`, copied by the driver before the call returns; kernels that read through the tensor memory
+//! accelerator take their maps as `__grid_constant__` parameters before it.
+
+use std::ffi::c_void;
+use std::mem::MaybeUninit;
+
+use cudarc::driver::sys::{self, CUlaunchAttributeID as Attribute};
+use smallvec::SmallVec;
+
+use super::Cuda;
+use super::kernels::Kernel;
+use super::tensor_map::TensorMap;
+use crate::error::Result;
+
+/// What to launch and how. The parameters come with the call.
+pub(crate) struct Launch {
+    kernel: &'static Kernel,
+    grid: [u32; 3],
+    block: [u32; 3],
+    shared: u32,
+    cluster: Option<[u32; 3]>,
+    dependent: bool,
+}
+
+impl Launch {
+    /// `grid` blocks of `block` threads, in x, y and z.
+    pub fn new(kernel: &'static Kernel, grid: [u32; 3], block: [u32; 3]) -> Self {
+        Self { kernel, grid, block, shared: 0, cluster: None, dependent: false }
+    }
+
+    /// A one-dimensional grid of one-dimensional blocks.
+    pub fn linear(kernel: &'static Kernel, blocks: u32, threads: u32) -> Self {
+        Self::new(kernel, [blocks, 1, 1], [threads, 1, 1])
+    }
+
+    /// Bytes of dynamic shared memory for each block.
+    pub fn shared(self, bytes: u32) -> Self {
+        Self { shared: bytes, ..self }
+    }
+
+    /// Blocks of a cluster, which share their shared memory (compute capability 9.0 and later). They must divide the grid.
+    pub fn cluster(self, blocks: [u32; 3]) -> Self {
+        Self { cluster: Some(blocks), ..self }
+    }
+
+    /// Programmatic dependent launch: blocks may start while the previous kernel of the stream ends. The kernel must execute
+    /// `griddepcontrol.wait` before it touches memory (compute capability 9.0 and later).
+    pub fn dependent(self) -> Self {
+        Self { dependent: true, ..self }
+    }
+}
+
+impl Cuda {
+    /// Enqueues a kernel whose only parameter is `parameters`.
+    ///
+    /// # Safety
+    /// The entry point takes exactly a `P` by value, and what it does with it stays inside buffers that live until the stream has
+    /// passed the launch (buffers of this device's pool do, even when dropped on return).
+    #[inline]
+    pub unsafe fn launch<P: Copy>(&self, op: &'static str, launch: &Launch, parameters: &P) -> Result<()> {
+        let mut list = [std::ptr::from_ref(parameters).cast_mut().cast()];
+        // SAFETY: passed on to the caller.
+        unsafe { self.enqueue(op, launch, &mut list) }
+    }
+
+    /// As [`Cuda::launch`], for a kernel that takes tensor maps (`const __grid_constant__ CUtensorMap`) before its parameters.
+    ///
+    /// # Safety
+    /// As for [`Cuda::launch`]; the maps too describe live buffers.
+    pub unsafe fn launch_with_maps<P: Copy>(
+        &self,
+        op: &'static str,
+        launch: &Launch,
+        maps: &[&TensorMap],
+        parameters: &P,
+    ) -> Result<()> {
+        let mut list: SmallVec<[*mut c_void; 8]> = maps.iter().map(|map| map.as_parameter()).collect();
+        list.push(std::ptr::from_ref(parameters).cast_mut().cast());
+        // SAFETY: passed on to the caller.
+        unsafe { self.enqueue(op, launch, &mut list) }
+    }
+
+    /// # Safety
+    /// `parameters` point to the kernel's parameters in order; the rest as for [`Cuda::launch`].
+    unsafe fn enqueue(&self, op: &'static str, launch: &Launch, parameters: &mut [*mut c_void]) -> Result<()> {
+        let context = self.context();
+        context.make_current(Some(op))?;
+        launch.kernel.allow_shared(context, op, launch.shared)?;
+        let mut attributes = [const { MaybeUninit::<sys::CUlaunchAttribute>::uninit() }; 2];
+        let mut count = 0;
+        if let Some([x, y, z]) = launch.cluster {
+            let value =
+                sys::CUlaunchAttributeValue { clusterDim: sys::CUlaunchAttributeValue_union__bindgen_ty_1 { x, y, z } };
+            attributes[count].write(attribute(Attribute::CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION, value));
+            count += 1;
+        }
+        if launch.dependent {
+            let value = sys::CUlaunchAttributeValue { programmaticStreamSerializationAllowed: 1 };
+            attributes[count].write(attribute(Attribute::CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION, value));
+            count += 1;
+        }
+        let config = sys::CUlaunchConfig {
+            gridDimX: launch.grid[0],
+            gridDimY: launch.grid[1],
+            gridDimZ: launch.grid[2],
+            blockDimX: launch.block[0],
+            blockDimY: launch.block[1],
+            blockDimZ: launch.block[2],
+            sharedMemBytes: launch.shared,
+            hStream: context.stream,
+            attrs: attributes.as_mut_ptr().cast(),
+            numAttrs: count as u32,
+        };
+        // SAFETY: the kernel and the stream live; the first `count` attributes were written; the parameters are as the caller vouches.
+        let code = unsafe {
+            sys::cuLaunchKernelEx(&config, launch.kernel.function(), parameters.as_mut_ptr(), std::ptr::null_mut())
+        };
+        context.check(Some(op), code)?;
+        if context.synchronous {
+            context.synchronize(Some(op))?;
+        }
+        Ok(())
+    }
+}
+
+fn attribute(id: Attribute, value: sys::CUlaunchAttributeValue) -> sys::CUlaunchAttribute {
+    sys::CUlaunchAttribute { id, pad: [0; 4], value }
+}
