@@ -3,6 +3,7 @@
 # Run it as often as you like. What it may not install it names, and goes on.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+PATH=$PATH:/usr/sbin:/sbin # ldconfig, for those who are not root
 
 usage="usage: scripts/setup.sh [--test] [--no-cuda]
   --test     also what only the tests need: libclang (fresh bindings), valgrind
@@ -45,10 +46,11 @@ apt_install() {
     fi
     say "installing $purpose: apt-get install $*"
     log=$(mktemp)
-    if { [ $apt_lists = new ] || "${as_root[@]}" apt-get update -qq; } >"$log" 2>&1 &&
-        "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@" >"$log" 2>&1
-    then
-        apt_lists=new
+    # A list that cannot be refreshed may still do.
+    [ $apt_lists = new ] || "${as_root[@]}" apt-get update -qq >"$log" 2>&1 || true
+    apt_lists=new
+    if "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -qq -y --no-install-recommends "$@" >>"$log" 2>&1; then
         rm -f "$log"
     else
         tail -n 5 "$log" >&2
