@@ -5,14 +5,13 @@
 
 use crate::arch::{Arch, Targets};
 use crate::nvcc;
-use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// nvcc and the arguments that every file shares.
 pub struct Compiler {
@@ -149,41 +148,39 @@ impl Compiler {
     /// Runs one nvcc a file, as many at a time as cargo grants, and reports every failure, not only the first.
     fn compile_all(&self, modules: &[&Module]) -> Result<(), String> {
         let slots = Slots::new();
-        let mut waiting: VecDeque<_> = modules.iter().copied().collect();
-        let mut running: Vec<(&Module, Child, Slot)> = Vec::new();
+        let mut waiting = modules.iter();
+        let mut running: Vec<Run> = Vec::new();
         let mut failures = String::new();
-        while !(waiting.is_empty() && running.is_empty()) {
-            while let Some(module) = waiting.front() {
-                let Some(slot) = slots.take(running.len()) else {
-                    break;
-                };
-                running.push((module, self.start(module)?, slot));
-                waiting.pop_front();
+        loop {
+            while waiting.len() > 0
+                && let Some(slot) = slots.take(running.len())
+            {
+                running.extend(waiting.next().map(|module| self.start(module, slot)).transpose()?);
+            }
+            if running.is_empty() {
+                break;
             }
             std::thread::sleep(Duration::from_millis(5));
             for index in (0..running.len()).rev() {
-                let (module, child, _) = &mut running[index];
-                if let Some(status) = child.try_wait().map_err(|e| at(&self.nvcc, e))? {
-                    let module = *module;
-                    running.swap_remove(index);
-                    if status.success() {
-                        let stamp = self.stamp(module).unwrap_or_default();
-                        fs::write(&module.stamp, stamp).map_err(|e| at(&module.stamp, e))?;
-                    } else {
-                        let output = fs::read_to_string(&module.log).unwrap_or_default();
-                        let _ = writeln!(failures, "nvcc failed on {} ({status}):\n{output}", module.source.display());
-                        if let Some(advice) = nvcc::advice(&output) {
-                            failures += advice;
-                            waiting.clear();
-                        }
-                    }
+                let Some(status) = running[index].child.try_wait().map_err(|e| at(&self.nvcc, e))? else { continue };
+                let Run { module, started, .. } = running.swap_remove(index);
+                if status.success() {
+                    self.seal(module, started).map_err(|e| at(&module.stamp, e))?;
+                    continue;
+                }
+                let output = fs::read_to_string(&module.log).unwrap_or_default();
+                let _ = writeln!(failures, "nvcc failed on {} ({status}):\n{output}", module.source.display());
+                // What a person has to set right first would fail every file alike.
+                if let Some(advice) = nvcc::advice(&output) {
+                    let _ = writeln!(failures, "{advice}");
+                    waiting = [].iter();
                 }
             }
         }
         if failures.is_empty() { Ok(()) } else { Err(failures) }
     }
 
-    fn start(&self, module: &Module) -> Result<Child, String> {
+    fn start<'a>(&self, module: &'a Module, slot: Slot) -> Result<Run<'a>, String> {
         let _ = fs::remove_file(&module.stamp);
         for file in [&module.fatbin, &module.log] {
             if let Some(folder) = file.parent() {
@@ -192,12 +189,34 @@ impl Compiler {
         }
         let log = File::create(&module.log).map_err(|e| at(&module.log, e))?;
         let copy = log.try_clone().map_err(|e| at(&module.log, e))?;
-        self.command(module).stdout(copy).stderr(log).spawn().map_err(|e| at(&self.nvcc, e))
+        let started = SystemTime::now();
+        let child = self.command(module).stdout(copy).stderr(log).spawn().map_err(|e| at(&self.nvcc, e))?;
+        Ok(Run { module, child, started, _slot: slot })
+    }
+
+    /// Writes the stamp, unless a file was changed while it was being compiled: nobody knows which text nvcc read.
+    fn seal(&self, module: &Module, started: SystemTime) -> io::Result<()> {
+        for file in nvcc::dependencies(&fs::read_to_string(&module.dependencies)?) {
+            if fs::metadata(file)?.modified()? >= started {
+                return Ok(());
+            }
+        }
+        fs::write(&module.stamp, self.stamp(module).unwrap_or_default())
     }
 }
 
+/// An nvcc at work on a file.
+struct Run<'a> {
+    module: &'a Module,
+    child: Child,
+    started: SystemTime,
+    _slot: Slot,
+}
+
 /// The right to run one more process. The first comes with the build script itself, the others from cargo's jobserver.
-struct Slot(#[expect(dead_code, reason = "held until dropped")] Option<jobserver::Acquired>);
+struct Slot {
+    _token: Option<jobserver::Acquired>,
+}
 
 struct Slots {
     client: Option<jobserver::Client>,
@@ -214,15 +233,15 @@ impl Slots {
 
     fn take(&self, running: usize) -> Option<Slot> {
         if running == 0 {
-            return Some(Slot(None));
+            return Some(Slot { _token: None });
         }
         if running >= self.most {
             return None;
         }
         match self.client.as_ref().map(jobserver::Client::try_acquire) {
-            Some(Ok(token)) => token.map(|token| Slot(Some(token))),
+            Some(Ok(token)) => token.map(|token| Slot { _token: Some(token) }),
             // Without a jobserver that can be asked, cargo's number of jobs is the limit.
-            Some(Err(_)) | None => Some(Slot(None)),
+            Some(Err(_)) | None => Some(Slot { _token: None }),
         }
     }
 }
