@@ -86,11 +86,11 @@ impl Layout {
 
     /// Whether the elements lie in row-major order without gaps (axes of length 1 may have any stride).
     pub fn is_contiguous(&self) -> bool {
+        if self.is_empty() {
+            return true;
+        }
         let mut expected = 1isize;
         for (&n, &stride) in self.shape.iter().zip(&self.strides).rev() {
-            if n == 0 {
-                return true;
-            }
             if n != 1 {
                 if stride != expected {
                     return false;
