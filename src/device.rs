@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::backend::{self, Backend, BackendKind, DeviceInfo};
 use crate::dtype::DType;
@@ -120,6 +121,29 @@ impl Device {
     /// [`Error::Driver`] or [`Error::DeviceLost`] for a failure of earlier work that had not been seen yet.
     pub fn synchronize(&self) -> Result<()> {
         self.0.synchronize()
+    }
+
+    /// How long the device works on what `work` asks for, by the device's own clock where it has one.
+    ///
+    /// This is the time between two marks in the device's queue, so it holds no launch latency as long as the host runs ahead,
+    /// and no waiting on the host. Waits for the work to be done.
+    ///
+    /// ```
+    /// use tilework::{Device, Tensor};
+    /// let device = Device::best();
+    /// let x = Tensor::<f32>::ones((256, 256), &device)?;
+    /// let (product, time) = device.time(|| x.matmul(&x))?;
+    /// println!("{:?} for {} elements", time, product.len());
+    /// # Ok::<(), tilework::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of `work`, and those of [`synchronize`](Self::synchronize).
+    pub fn time<R>(&self, work: impl FnOnce() -> Result<R>) -> Result<(R, Duration)> {
+        let start = self.0.timestamp()?;
+        let result = work()?;
+        let end = self.0.timestamp()?;
+        Ok((result, self.0.elapsed(&start, &end)?))
     }
 
     /// The implementation.

@@ -16,6 +16,7 @@ pub(crate) mod wgpu;
 pub use op::Activation;
 
 use std::ops::Range;
+use std::time::{Duration, Instant};
 
 use crate::dtype::{DType, Scalar};
 use crate::error::{Error, Result};
@@ -57,6 +58,11 @@ pub(crate) struct Matmul<'a> {
     pub bias: Option<Operand<'a>>,
     pub activation: Activation,
     pub residual: Option<Operand<'a>>,
+}
+
+/// A point in a device's work.
+pub(crate) enum Timestamp {
+    Host(Instant),
 }
 
 /// What kind of machinery a device is.
@@ -123,6 +129,20 @@ pub(crate) trait Backend: Send + Sync {
 
     /// Waits for all work; reports failures that arrived late.
     fn synchronize(&self) -> Result<()>;
+
+    /// A point in the device's work: the moment when everything asked for so far is done.
+    ///
+    /// By default that is waited for and read off the host's clock.
+    fn timestamp(&self) -> Result<Timestamp> {
+        self.synchronize()?;
+        Ok(Timestamp::Host(Instant::now()))
+    }
+
+    /// The time from `start` to `end`, both of this device; waits until `end` is reached.
+    fn elapsed(&self, start: &Timestamp, end: &Timestamp) -> Result<Duration> {
+        let (Timestamp::Host(start), Timestamp::Host(end)) = (start, end);
+        Ok(end.saturating_duration_since(*start))
+    }
 
     /// Statistics of the device's memory pool.
     fn memory_stats(&self) -> MemoryStats;
