@@ -1,83 +1,166 @@
-//! The wgpu backend.
+//! The wgpu backend: Vulkan, Metal and DX12 through WGSL kernels.
+//!
+//! `gpu` gathers dispatches into batches and moves data, `kernel` compiles each kernel once, `shader` puts its text together from
+//! `wgsl-fallback/`, `operand` says what part of a buffer a dispatch binds. On these stand the families, a file each.
+
+mod adapter;
+mod elementwise;
+mod fault;
+mod gpu;
+mod kernel;
+mod matmul;
+mod memory;
+mod norm;
+mod operand;
+mod random;
+mod reduce;
+mod shader;
+mod softmax;
+mod staging;
+#[cfg(test)]
+mod tests;
 
 use std::ops::Range;
+use std::sync::Arc;
 
-use super::{Backend, DeviceInfo, Matmul, Operand, Source, op};
-use crate::dtype::Scalar;
+use super::{Backend, DeviceInfo, Matmul, Operand, Source, op, unsupported};
+use crate::dtype::{DType, Scalar};
 use crate::error::Result;
-use crate::memory::MemoryStats;
+use crate::layout::Layout;
+use crate::memory::{MemoryStats, Pool, PoolConfig, StreamId};
+use gpu::Gpu;
+pub(crate) use memory::Buffer;
+use memory::Memory;
 
-/// Memory of this backend.
-pub(crate) struct Buffer;
-
-/// The device.
-pub(crate) struct Wgpu;
+/// An adapter of wgpu's, opened.
+pub(crate) struct Wgpu {
+    info: DeviceInfo,
+    gpu: Arc<Gpu>,
+    pool: Arc<Pool<Memory>>,
+}
 
 impl Wgpu {
+    /// Opens adapter number `ordinal`, hardware before software.
     pub fn new(ordinal: usize) -> Result<Self> {
-        unimplemented!("{ordinal}")
+        let adapter::Opened { device, queue, info, faults } = adapter::open(ordinal)?;
+        let gpu = Arc::new(Gpu::new(device, queue, faults));
+        let pool = Pool::new(Memory(Arc::clone(&gpu)), PoolConfig::from_env());
+        Ok(Self { info, gpu, pool })
+    }
+
+    /// Refuses a type that the device does not have.
+    fn require(&self, op: &'static str, dtype: DType) -> Result<()> {
+        if self.info.dtypes.contains(&dtype) {
+            return Ok(());
+        }
+        let reason = "the adapter has no 64-bit arithmetic of this kind; use the CPU or a 32-bit type";
+        Err(unsupported(&self.info, op, dtype, reason))
     }
 }
 
 impl Backend for Wgpu {
     fn info(&self) -> &DeviceInfo {
-        unimplemented!()
+        &self.info
     }
+
+    fn is_lost(&self) -> bool {
+        self.gpu.faults.is_lost()
+    }
+
     fn allocate(&self, bytes: usize) -> Result<super::Buffer> {
-        unimplemented!("{bytes}")
+        self.gpu.faults.check(Some("allocate"))?;
+        let buffer = super::Buffer::Wgpu(self.pool.allocate(bytes, StreamId::DEFAULT)?);
+        if self.pool.config().poison {
+            let words = memory::raw(&buffer)?.size() as usize / DType::U32.size();
+            let layout = Layout::contiguous("allocate", &[words], DType::U32.size())?;
+            let out = Operand { buffer: &buffer, layout: &layout, dtype: DType::U32 };
+            self.elementwise_fill(Scalar::Int(i64::from(u32::MAX)), out)?;
+        }
+        Ok(buffer)
     }
-    fn write(&self, _: &super::Buffer, _: &[u8]) -> Result<()> {
-        unimplemented!()
+
+    fn write(&self, dst: &super::Buffer, bytes: &[u8]) -> Result<()> {
+        self.gpu.faults.check(Some("write"))?;
+        self.gpu.upload(memory::raw(dst)?, bytes)
     }
-    fn read(&self, _: &super::Buffer, _: Range<usize>, _: &mut [u8]) -> Result<()> {
-        unimplemented!()
+
+    fn read(&self, src: &super::Buffer, range: Range<usize>, out: &mut [u8]) -> Result<()> {
+        self.gpu.read_back(memory::raw(src)?, range.start, out)
     }
+
     fn synchronize(&self) -> Result<()> {
-        unimplemented!()
+        self.gpu.synchronize()
     }
+
     fn memory_stats(&self) -> MemoryStats {
-        unimplemented!()
+        self.pool.stats()
     }
-    fn set_memory_limit(&self, _: Option<usize>) {
-        unimplemented!()
+
+    fn set_memory_limit(&self, limit: Option<usize>) {
+        self.pool.set_limit(limit);
     }
+
     fn trim_memory(&self) -> usize {
-        unimplemented!()
+        self.pool.trim()
     }
-    fn fill(&self, _: Scalar, _: Operand) -> Result<()> {
-        unimplemented!()
+
+    fn fill(&self, value: Scalar, out: Operand) -> Result<()> {
+        self.elementwise_fill(value, out)
     }
-    fn copy(&self, _: Operand, _: Operand) -> Result<()> {
-        unimplemented!()
+
+    fn copy(&self, x: Operand, out: Operand) -> Result<()> {
+        self.elementwise_copy(x, out)
     }
-    fn unary(&self, _: op::Unary, _: [Scalar; 2], _: Operand, _: Operand) -> Result<()> {
-        unimplemented!()
+
+    fn unary(&self, op: op::Unary, params: [Scalar; 2], x: Operand, out: Operand) -> Result<()> {
+        self.elementwise_unary(op, params, x, out)
     }
-    fn binary(&self, _: op::Binary, _: Source, _: Source, _: Operand) -> Result<()> {
-        unimplemented!()
+
+    fn binary(&self, op: op::Binary, a: Source, b: Source, out: Operand) -> Result<()> {
+        self.elementwise_binary(op, a, b, out)
     }
-    fn compare(&self, _: op::Compare, _: Source, _: Source, _: Operand) -> Result<()> {
-        unimplemented!()
+
+    fn compare(&self, op: op::Compare, a: Source, b: Source, out: Operand) -> Result<()> {
+        self.elementwise_compare(op, a, b, out)
     }
-    fn select(&self, _: Operand, _: Source, _: Source, _: Operand) -> Result<()> {
-        unimplemented!()
+
+    fn select(&self, cond: Operand, a: Source, b: Source, out: Operand) -> Result<()> {
+        self.elementwise_select(cond, a, b, out)
     }
-    fn affine(&self, _: Operand, _: Source, _: Source, _: Operand) -> Result<()> {
-        unimplemented!()
+
+    fn affine(&self, x: Operand, scale: Source, shift: Source, out: Operand) -> Result<()> {
+        self.elementwise_affine(x, scale, shift, out)
     }
-    fn reduce(&self, _: op::Reduce, _: Operand, _: Option<Operand>, _: &[usize], _: Operand) -> Result<()> {
-        unimplemented!()
+
+    fn reduce(&self, op: op::Reduce, x: Operand, y: Option<Operand>, axes: &[usize], out: Operand) -> Result<()> {
+        self.reduce_axes(op, x, y, axes, out)
     }
-    fn softmax(&self, _: op::Softmax, _: Operand, _: Operand) -> Result<()> {
-        unimplemented!()
+
+    fn softmax(&self, op: op::Softmax, x: Operand, out: Operand) -> Result<()> {
+        self.softmax_rows(op, x, out)
     }
-    fn norm(&self, _: op::Norm, _: Operand, _: Option<Operand>, _: Option<Operand>, _: Operand) -> Result<()> {
-        unimplemented!()
+
+    fn norm(
+        &self,
+        op: op::Norm,
+        x: Operand,
+        weight: Option<Operand>,
+        bias: Option<Operand>,
+        out: Operand,
+    ) -> Result<()> {
+        self.norm_rows(op, x, weight, bias, out)
     }
-    fn matmul(&self, _: Matmul, _: Operand) -> Result<()> {
-        unimplemented!()
+
+    fn matmul(&self, op: Matmul, out: Operand) -> Result<()> {
+        self.matmul_batched(op, out)
     }
-    fn random(&self, _: op::Random, _: u64, _: Operand) -> Result<()> {
-        unimplemented!()
+
+    fn random(&self, op: op::Random, key: u64, out: Operand) -> Result<()> {
+        match op {
+            op::Random::Uniform => self.random_uniform(key, out),
+            op::Random::Normal => {
+                Err(unsupported(&self.info, op.name(), out.dtype, "normal numbers are made on the CPU and on CUDA"))
+            }
+        }
     }
 }

@@ -1,0 +1,447 @@
+// Elementary functions. WGSL promises little of its own: exp within 3 + 2|x| ULP, sin and cos within 2^-11 and only in [-pi, pi], and
+// nothing for NaN and infinities. These stay within 4 ULP where the device rounds additions and multiplications correctly.
+// Polynomials are near-minimax (Chebyshev) fits over the reduced interval.
+
+//# bits f32
+fn is_nan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }
+fn is_zero(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) == 0u; }
+
+//# bits f64
+fn is_nan(x: f64) -> bool { return (bitcast<u64>(x) & 0x7ffffffffffffffflu) > 0x7ff0000000000000lu; }
+fn is_zero(x: f64) -> bool { return (bitcast<u64>(x) & 0x7ffffffffffffffflu) == 0lu; }
+
+//# f32
+// A constant expression may not be infinite or NaN; a variable hides it.
+fn from_bits(bits: u32) -> f32 {
+    var hidden = bits;
+    return bitcast<f32>(hidden);
+}
+fn infinity() -> f32 { return from_bits(0x7f800000u); }
+fn not_a_number() -> f32 { return from_bits(0x7fc00000u); }
+fn is_infinite(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) == 0x7f800000u; }
+
+// 2^n for a normal result.
+fn power_of_two(n: i32) -> f32 { return bitcast<f32>(bitcast<u32>(n + 127) << 23u); }
+
+// x * 2^n in two steps, so that results in the subnormal range are rounded once.
+fn scale(x: f32, n: i32) -> f32 {
+    let half = n / 2;
+    return x * power_of_two(half) * power_of_two(n - half);
+}
+
+// e^r - 1 for |r| <= ln(2)/2.
+fn expm1_reduced(r: f32) -> f32 {
+    var y = 0.00019893894204869866f;
+    y = y * r + 0.001393626444041729f;
+    y = y * r + 0.00833330862224102f;
+    y = y * r + 0.04166644066572189f;
+    y = y * r + 0.1666666716337204f;
+    y = y * r + 0.5f;
+    return r + r * r * y;
+}
+
+// x minus the multiple n of ln(2); the first part has few enough bits that its product is exact.
+fn minus_ln2(x: f32, n: f32) -> f32 {
+    return (x - n * 0.693145751953125f) - n * 1.428606765330187e-6f;
+}
+
+fn m_exp(x: f32) -> f32 {
+    if is_nan(x) {
+        return x;
+    }
+    if x > 88.8f {
+        return infinity();
+    }
+    if x < -104.0f {
+        return 0.0f;
+    }
+    let n = round(x * 1.4426950408889634f);
+    return scale(1.0f + expm1_reduced(minus_ln2(x, n)), i32(n));
+}
+
+fn m_exp2(x: f32) -> f32 {
+    if is_nan(x) {
+        return x;
+    }
+    if x >= 128.0f {
+        return infinity();
+    }
+    if x < -151.0f {
+        return 0.0f;
+    }
+    let n = round(x);
+    return scale(1.0f + expm1_reduced((x - n) * 0.6931471805599453f), i32(n));
+}
+
+fn m_expm1(x: f32) -> f32 {
+    // Also -0.
+    if is_nan(x) || abs(x) < 5e-8f {
+        return x;
+    }
+    if x > 88.8f {
+        return infinity();
+    }
+    if x < -18.0f {
+        return -1.0f;
+    }
+    let n = round(x * 1.4426950408889634f);
+    let y = expm1_reduced(minus_ln2(x, n));
+    if n > 25.0f {
+        return scale(1.0f + y, i32(n));
+    }
+    let power = power_of_two(i32(n));
+    return power * y + (power - 1.0f);
+}
+
+// log(1 + f) - f for 1 + f in [sqrt(1/2), sqrt(2)].
+fn log1p_reduced(f: f32) -> f32 {
+    var y = 0.0698070228099823f;
+    y = y * f - 0.11494546383619308f;
+    y = y * f + 0.11689071357250214f;
+    y = y * f - 0.12424037605524063f;
+    y = y * f + 0.14248551428318024f;
+    y = y * f - 0.1666785031557083f;
+    y = y * f + 0.20000730454921722f;
+    y = y * f - 0.2499999701976776f;
+    y = y * f + 0.3333333134651184f;
+    return f * f * (f * y - 0.5f);
+}
+
+// A positive finite x as 2^exponent * (1 + fraction), with 1 + fraction in [sqrt(1/2), sqrt(2)].
+struct Split {
+    exponent: f32,
+    fraction: f32,
+}
+
+fn split(x: f32) -> Split {
+    var bits = bitcast<u32>(x);
+    var bias = 127;
+    if bits < 0x00800000u {
+        // A subnormal: its significand as an integer.
+        bits = bitcast<u32>(f32(bits));
+        bias = 127 + 149;
+    }
+    // 0x3f3504f3 is sqrt(1/2).
+    let above = bits - 0x3f3504f3u;
+    let exponent = bitcast<i32>(above) >> 23u;
+    let fraction = bitcast<f32>((above & 0x7fffffu) + 0x3f3504f3u) - 1.0f;
+    return Split(f32(exponent + 127 - bias), fraction);
+}
+
+fn m_log(x: f32) -> f32 {
+    if is_nan(x) || is_zero(x) || x < 0.0f || is_infinite(x) {
+        return log_edge(x);
+    }
+    let s = split(x);
+    let y = log1p_reduced(s.fraction) + s.exponent * 1.428606765330187e-6f;
+    return s.exponent * 0.693145751953125f + (s.fraction + y);
+}
+
+fn log_edge(x: f32) -> f32 {
+    if is_zero(x) {
+        return -infinity();
+    }
+    return select(x, not_a_number(), x < 0.0f);
+}
+
+fn m_log2(x: f32) -> f32 {
+    if is_nan(x) || is_zero(x) || x < 0.0f || is_infinite(x) {
+        return log_edge(x);
+    }
+    let s = split(x);
+    // log(1 + f) in two parts, and log2(e) as 1.4375 + 0.0052: the large product is exact.
+    let rest = log1p_reduced(s.fraction);
+    let high = bitcast<f32>(bitcast<u32>(s.fraction + rest) & 0xfffff000u);
+    let low = (s.fraction - high) + rest;
+    let small = high * 0.005195040888963407f + low * 1.4426950408889634f;
+    return s.exponent + (high * 1.4375f + small);
+}
+
+fn m_log1p(x: f32) -> f32 {
+    // Also -0.
+    if is_nan(x) || abs(x) < 5e-8f {
+        return x;
+    }
+    if x <= -1.0f {
+        return select(not_a_number(), -infinity(), x == -1.0f);
+    }
+    if is_infinite(x) {
+        return x;
+    }
+    // 1 + x is rounded: what is lost is added again, relative to the sum.
+    let u = 1.0f + x;
+    let lost = select(x - (u - 1.0f), 1.0f - (u - x), x >= 1.0f);
+    let s = split(u);
+    if s.exponent == 0.0f {
+        return x + log1p_reduced(x);
+    }
+    let y = log1p_reduced(s.fraction) + (s.exponent * 1.428606765330187e-6f + lost / u);
+    return s.exponent * 0.693145751953125f + (s.fraction + y);
+}
+
+// x - quadrant * pi/2, in [-pi/4, pi/4].
+struct Angle {
+    rest: f32,
+    quadrant: u32,
+}
+
+// pi/2 in four parts, of which the first three have so few bits that their products with a small integer are exact.
+fn reduce_small(x: f32) -> Angle {
+    let n = round(x * 0.6366197723675814f);
+    let rest = ((x - n * 1.5703125f) - n * 4.837512969970703e-4f) - n * 7.549533620476723e-8f;
+    return Angle(rest - n * 2.5633440682570896e-12f, bitcast<u32>(i32(n)));
+}
+
+// The upper and the lower word of a product.
+fn multiply_wide(a: u32, b: u32) -> vec2<u32> {
+    let low = (a & 0xffffu) * (b & 0xffffu);
+    let middle = (a >> 16u) * (b & 0xffffu) + (low >> 16u);
+    let cross = (a & 0xffffu) * (b >> 16u) + (middle & 0xffffu);
+    return vec2<u32>((a >> 16u) * (b >> 16u) + (middle >> 16u) + (cross >> 16u), (cross << 16u) | (low & 0xffffu));
+}
+
+// The bits of 2/pi behind 32 zeros.
+const TWO_OVER_PI = array<u32, 8>(0u, 0xa2f9836eu, 0x4e441529u, 0xfc2757d1u, 0xf534ddc0u, 0xdb629599u, 0x3c439041u, 0xfe5163abu);
+
+// After Payne and Hanek: x is an integer times a power of two, and whole turns in its product with 2/pi need not be computed.
+fn reduce_large(x: f32) -> Angle {
+    let bits = bitcast<u32>(x);
+    let significand = (bits & 0x7fffffu) | 0x800000u;
+    // Ninety-six bits of 2/pi from the one on whose product is worth less than a full turn.
+    let start = ((bits >> 23u) & 0xffu) - 120u;
+    let at = start / 32u;
+    let shift = start % 32u;
+    var table = TWO_OVER_PI;
+    let w = vec4<u32>(table[at], table[at + 1u], table[at + 2u], table[at + 3u]);
+    let shifted = (w.xyz << vec3<u32>(shift)) | select(w.yzw >> vec3<u32>(32u - shift), vec3<u32>(0u), shift == 0u);
+    // The low ninety-six bits of the product: two bits of quadrant, the rest fraction.
+    let middle = multiply_wide(significand, shifted.y);
+    let low = multiply_wide(significand, shifted.z).x;
+    let second = middle.y + low;
+    let first = significand * shifted.x + middle.x + select(0u, 1u, second < low);
+    let fraction = (first << 2u) | (second >> 30u);
+    // To the nearest quadrant: the fraction is read as signed.
+    let quadrant = (first >> 30u) + (fraction >> 31u);
+    let turn = f32(bitcast<i32>(fraction)) * 2.3283064365386963e-10f + f32(second << 2u) * 5.421010862427522e-20f;
+    let rest = turn * 1.5707963267948966f;
+    return Angle(select(rest, -rest, x < 0.0f), select(quadrant, 0u - quadrant, x < 0.0f));
+}
+
+fn sin_or_cos(x: f32, ahead: u32) -> f32 {
+    if is_nan(x) || is_infinite(x) {
+        return not_a_number();
+    }
+    var angle: Angle;
+    if abs(x) < 4000.0f {
+        angle = reduce_small(x);
+    } else {
+        angle = reduce_large(x);
+    }
+    let r = angle.rest;
+    let z = r * r;
+    let quadrant = angle.quadrant + ahead;
+    var y: f32;
+    if (quadrant & 1u) == 0u {
+        y = 2.7246021545579424e-06f;
+        y = y * z - 0.00019840056484099478f;
+        y = y * z + 0.008333331905305386f;
+        y = y * z - 0.1666666716337204f;
+        y = r + r * z * y;
+    } else {
+        y = -2.729769903453416e-07f;
+        y = y * z + 2.480057446518913e-05f;
+        y = y * z - 0.00138888880610466f;
+        y = y * z + 0.0416666679084301f;
+        y = 1.0f - (0.5f * z - z * z * y);
+    }
+    return select(y, -y, (quadrant & 2u) != 0u);
+}
+
+fn m_sin(x: f32) -> f32 {
+    // sin x is x here, with the sign of zero.
+    if abs(x) < 1e-4f {
+        return x;
+    }
+    return sin_or_cos(x, 0u);
+}
+
+fn m_cos(x: f32) -> f32 {
+    return sin_or_cos(x, 1u);
+}
+
+fn m_tanh(x: f32) -> f32 {
+    let magnitude = abs(x);
+    if is_nan(x) || magnitude < 1e-4f {
+        return x;
+    }
+    if magnitude < 0.55f {
+        let z = x * x;
+        var y = 0.002495379652827978f;
+        y = y * z - 0.008504769764840603f;
+        y = y * z + 0.02181326039135456f;
+        y = y * z - 0.053964197635650635f;
+        y = y * z + 0.133333221077919f;
+        y = y * z - 0.3333333432674408f;
+        return x + x * z * y;
+    }
+    let y = 1.0f - 2.0f / (m_exp(2.0f * min(magnitude, 10.0f)) + 1.0f);
+    return select(y, -y, x < 0.0f);
+}
+
+// erf(x) for |x| <= 0.92.
+fn erf_small(x: f32) -> f32 {
+    let z = x * x;
+    var y = 8.367267582798377e-05f;
+    y = y * z - 0.0008142425795085728f;
+    y = y * z + 0.0052010491490364075f;
+    y = y * z - 0.026859425008296967f;
+    y = y * z + 0.11283696442842484f;
+    y = y * z - 0.37612634897232056f;
+    y = y * z + 0.12837916612625122f;
+    return x + x * y;
+}
+
+// 1 - erf(x) for x in [0.9, 10.1]: e^(-x^2) times a slowly varying factor, fitted in (x - 2)/(x + 2).
+fn erfc_tail(x: f32) -> f32 {
+    let t = (x - 2.0f) / (x + 2.0f);
+    var y = 4.677032120525837e-05f;
+    y = y * t - 0.0015876503894105554f;
+    y = y * t + 0.001131537719629705f;
+    y = y * t + 0.008777186274528503f;
+    y = y * t - 0.008020471781492233f;
+    y = y * t - 0.0542258620262146f;
+    y = y * t + 0.16405075788497925f;
+    y = y * t - 0.16603019833564758f;
+    y = y * t - 0.09276381880044937f;
+    y = y * t + 1.2769783735275269f;
+    // The square in two parts, because its rounding would be magnified by the exponential.
+    let high = bitcast<f32>(bitcast<u32>(x) & 0xfffff000u);
+    let low = (high - x) * (high + x);
+    return m_exp(-high * high) * m_exp(low) * (y / (1.0f + 2.0f * x));
+}
+
+fn m_erf(x: f32) -> f32 {
+    let magnitude = abs(x);
+    if is_nan(x) {
+        return x;
+    }
+    if magnitude < 0.92f {
+        return erf_small(x);
+    }
+    let y = 1.0f - erfc_tail(min(magnitude, 4.0f));
+    return select(y, -y, x < 0.0f);
+}
+
+fn m_erfc(x: f32) -> f32 {
+    if is_nan(x) {
+        return x;
+    }
+    if abs(x) < 0.92f {
+        return 1.0f - erf_small(x);
+    }
+    let tail = erfc_tail(min(abs(x), 10.1f));
+    return select(tail, 2.0f - tail, x < 0.0f);
+}
+
+// Exact, by long division of the significands, eight bits at a time.
+fn m_rem(a: f32, b: f32) -> f32 {
+    let x = bitcast<u32>(a) & 0x7fffffffu;
+    let y = bitcast<u32>(b) & 0x7fffffffu;
+    if x >= 0x7f800000u || y > 0x7f800000u || y == 0u {
+        return not_a_number();
+    }
+    if x < y {
+        return a;
+    }
+    let divisor = significand(y);
+    var rest = significand(x) % divisor;
+    var steps = max(x >> 23u, 1u) - max(y >> 23u, 1u);
+    while steps > 0u && rest != 0u {
+        let step = min(steps, 8u);
+        rest = (rest << step) % divisor;
+        steps -= step;
+    }
+    let magnitude = scale(f32(rest), i32(max(y >> 23u, 1u)) - 150);
+    return bitcast<f32>(bitcast<u32>(magnitude) | (bitcast<u32>(a) & 0x80000000u));
+}
+
+fn significand(bits: u32) -> u32 {
+    return (bits & 0x7fffffu) | select(0u, 0x800000u, bits >= 0x800000u);
+}
+
+// The upper twelve bits of a significand: products of two such numbers are exact.
+fn upper(x: f32) -> f32 {
+    return bitcast<f32>(bitcast<u32>(x) & 0xfffff000u);
+}
+
+// x^y for positive, finite x != 1 and finite y, as 2^(y log2 x) with the logarithm to 36 bits.
+fn pow_positive(x: f32, y: f32) -> f32 {
+    let parts = split(x);
+    let f = parts.fraction;
+    // log(1 + f) = 2 atanh(s), s = f / (2 + f) in two parts.
+    let sum = 2.0f + f;
+    let sum_low = f - (sum - 2.0f);
+    let s = upper(f / sum);
+    let sum_high = upper(sum);
+    let s_low = (((f - s * sum_high) - s * (sum - sum_high)) - s * sum_low) / sum;
+    let z = (s + s_low) * (s + s_low);
+    var cubic = 0.23337164521217346f;
+    cubic = cubic * z + 0.2855057418346405f;
+    cubic = cubic * z + 0.4000012278556824f;
+    cubic = cubic * z + 0.6666666865348816f;
+    cubic = cubic * z * (s + s_low);
+    // 2 log2(e) = 2.884765625 + 0.000624...
+    let high = s * 2.884765625f;
+    let low = s * 0.0006244567779268f + s_low * 2.8853900817779268f + cubic * 1.4426950408889634f;
+    let lead = parts.exponent + high;
+    let rest = ((parts.exponent - lead) + high) + low;
+    let log_high = lead + rest;
+    let log_low = rest - (log_high - lead);
+
+    let estimate = y * log_high;
+    if estimate > 200.0f {
+        return infinity();
+    }
+    if estimate < -200.0f {
+        return 0.0f;
+    }
+    let head = upper(y) * upper(log_high);
+    let tail = y * ((log_high - upper(log_high)) + log_low) + (y - upper(y)) * upper(log_high);
+    let n = round(head + tail);
+    let r = (head - n) + tail;
+    if n > 128.0f {
+        return infinity();
+    }
+    return scale(1.0f + expm1_reduced(r * 0.6931471805599453f), i32(n));
+}
+
+fn m_pow(x: f32, y: f32) -> f32 {
+    if is_zero(y) || (!is_nan(x) && x == 1.0f) {
+        return 1.0f;
+    }
+    if is_nan(x) || is_nan(y) {
+        return not_a_number();
+    }
+    let magnitude = abs(x);
+    if is_infinite(y) {
+        if magnitude == 1.0f {
+            return 1.0f;
+        }
+        return select(0.0f, infinity(), (magnitude > 1.0f) == (y > 0.0f));
+    }
+    // All floats from 2^24 on are even integers.
+    let whole = trunc(y) == y;
+    let odd = whole && abs(y) < 16777216.0f && (i32(y) & 1) != 0;
+    let negative = (bitcast<u32>(x) >> 31u) == 1u;
+    var result: f32;
+    if is_zero(x) || is_infinite(x) {
+        result = select(0.0f, infinity(), is_zero(x) == (y < 0.0f));
+    } else if negative && !whole {
+        return not_a_number();
+    } else if magnitude == 1.0f {
+        result = 1.0f;
+    } else {
+        result = pow_positive(magnitude, y);
+    }
+    return select(result, -result, negative && odd);
+}
