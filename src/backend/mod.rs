@@ -63,6 +63,10 @@ pub(crate) struct Matmul<'a> {
 /// A point in a device's work.
 pub(crate) enum Timestamp {
     Host(Instant),
+    #[cfg(feature = "cuda")]
+    Cuda(cuda::Event),
+    #[cfg(feature = "portable")]
+    Wgpu(wgpu::Mark),
 }
 
 /// What kind of machinery a device is.
@@ -140,8 +144,11 @@ pub(crate) trait Backend: Send + Sync {
 
     /// The time from `start` to `end`, both of this device; waits until `end` is reached.
     fn elapsed(&self, start: &Timestamp, end: &Timestamp) -> Result<Duration> {
-        let (Timestamp::Host(start), Timestamp::Host(end)) = (start, end);
-        Ok(end.saturating_duration_since(*start))
+        match (start, end) {
+            (Timestamp::Host(start), Timestamp::Host(end)) => Ok(end.saturating_duration_since(*start)),
+            #[cfg(any(feature = "cuda", feature = "portable"))]
+            _ => unreachable!("both timestamps are of this device"),
+        }
     }
 
     /// Statistics of the device's memory pool.

@@ -5,6 +5,7 @@
 //! under every virtualisation, are seen exactly by compute-sanitizer, and can be handed to NCCL or another process.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use cudarc::driver::sys::{self, CUresult};
 
@@ -35,11 +36,19 @@ unsafe impl Send for Event {}
 impl Event {
     /// An event without timing, on no point yet.
     pub fn new(context: &Arc<Context>) -> Result<Self, Error> {
+        Self::with_flags(context, sys::CUevent_flags::CU_EVENT_DISABLE_TIMING)
+    }
+
+    /// An event that reads the GPU's clock when it is passed.
+    pub fn timed(context: &Arc<Context>) -> Result<Self, Error> {
+        Self::with_flags(context, sys::CUevent_flags::CU_EVENT_DEFAULT)
+    }
+
+    fn with_flags(context: &Arc<Context>, flags: sys::CUevent_flags) -> Result<Self, Error> {
         context.make_current(None)?;
         let mut handle = std::ptr::null_mut();
-        let flags = sys::CUevent_flags::CU_EVENT_DISABLE_TIMING as u32;
         // SAFETY: the context is current; the event is destroyed in `drop`.
-        context.check(None, unsafe { sys::cuEventCreate(&mut handle, flags) })?;
+        context.check(None, unsafe { sys::cuEventCreate(&mut handle, flags as u32) })?;
         Ok(Self { context: Arc::clone(context), handle })
     }
 
@@ -55,6 +64,15 @@ impl Event {
         self.context.make_current(None)?;
         // SAFETY: the event lives.
         self.context.check(None, unsafe { sys::cuEventSynchronize(self.handle) })
+    }
+
+    /// The time from this event to a later one, both timed; waits for the later one.
+    pub fn time_to(&self, later: &Event) -> Result<Duration, Error> {
+        later.wait()?;
+        let mut milliseconds = 0f32;
+        // SAFETY: both events live, were made with timing, and have been passed.
+        self.context.check(None, unsafe { sys::cuEventElapsedTime(&mut milliseconds, self.handle, later.handle) })?;
+        Ok(Duration::from_secs_f64(f64::from(milliseconds.max(0.0)) / 1e3))
     }
 
     fn is_passed(&self) -> bool {

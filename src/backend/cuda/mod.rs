@@ -21,14 +21,16 @@ mod transfer;
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cudarc::driver::sys;
 
 use self::context::Context;
 use self::memory::DeviceMemory;
+pub(crate) use self::memory::Event;
 use self::tensor_map::TensorMaps;
 use self::transfer::Transfer;
-use super::{Backend, BackendKind, DeviceInfo, Matmul, Operand, Source, op};
+use super::{Backend, BackendKind, DeviceInfo, Matmul, Operand, Source, Timestamp, op};
 use crate::dtype::{DType, Scalar};
 use crate::error::Result;
 use crate::memory::{MemoryStats, Pool, PoolConfig, PooledBlock, StreamId};
@@ -150,6 +152,19 @@ impl Backend for Cuda {
 
     fn synchronize(&self) -> Result<()> {
         self.context.synchronize(None)
+    }
+
+    fn timestamp(&self) -> Result<Timestamp> {
+        let event = Event::timed(&self.context)?;
+        event.record()?;
+        Ok(Timestamp::Cuda(event))
+    }
+
+    fn elapsed(&self, start: &Timestamp, end: &Timestamp) -> Result<Duration> {
+        match (start, end) {
+            (Timestamp::Cuda(start), Timestamp::Cuda(end)) => start.time_to(end),
+            _ => unreachable!("both timestamps are of this device"),
+        }
     }
 
     fn memory_stats(&self) -> MemoryStats {

@@ -2,6 +2,7 @@
 //! has grown long enough to keep the device busy meanwhile.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::fault::Faults;
 use super::kernel::{Kernel, Kernels, Key, Params, RING_SLOT, Source};
@@ -29,6 +30,11 @@ pub(super) struct Gpu {
     ring: wgpu::Buffer,
     ring_group: wgpu::BindGroup,
     batch: Mutex<Batch>,
+}
+
+/// A point in the device's work, and the device's clock when it was reached.
+pub(crate) struct Mark {
+    ticks: wgpu::Buffer,
 }
 
 /// Recorded work that has not been submitted.
@@ -145,6 +151,39 @@ impl Gpu {
         let mut batch = self.lock();
         batch.encoder(&self.device).copy_buffer_to_buffer(src, from, dst, 0, bytes);
         self.submit_batch(&mut batch)
+    }
+
+    /// A mark behind everything recorded so far, if the device can set marks between passes.
+    pub fn mark(&self) -> Option<Mark> {
+        if !self.device.features().contains(wgpu::Features::TIMESTAMP_QUERY_INSIDE_ENCODERS) {
+            return None;
+        }
+        let set = self.device.create_query_set(&wgpu::QuerySetDescriptor {
+            label: Some("mark"),
+            ty: wgpu::QueryType::Timestamp,
+            count: 1,
+        });
+        let ticks = self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("mark"),
+            size: wgpu::QUERY_RESOLVE_BUFFER_ALIGNMENT,
+            usage: wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC,
+            mapped_at_creation: false,
+        });
+        let mut batch = self.lock();
+        let encoder = batch.encoder(&self.device);
+        encoder.write_timestamp(&set, 0);
+        encoder.resolve_query_set(&set, 0..1, &ticks, 0);
+        Some(Mark { ticks })
+    }
+
+    /// The time from one mark to a later one; waits until the later one is reached.
+    pub fn time_between(&self, start: &Mark, end: &Mark) -> Result<Duration> {
+        let mut ticks = [0u64; 2];
+        for (mark, ticks) in [start, end].into_iter().zip(&mut ticks) {
+            self.read_back(&mark.ticks, 0, bytemuck::bytes_of_mut(ticks))?;
+        }
+        let nanoseconds = ticks[1].saturating_sub(ticks[0]) as f64 * f64::from(self.queue.get_timestamp_period());
+        Ok(Duration::from_nanos(nanoseconds as u64))
     }
 
     /// Submits what is recorded.

@@ -22,13 +22,15 @@ mod tests;
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use super::{Backend, DeviceInfo, Matmul, Operand, Source, op, unsupported};
+use super::{Backend, DeviceInfo, Matmul, Operand, Source, Timestamp, op, unsupported};
 use crate::dtype::{DType, Scalar};
 use crate::error::Result;
 use crate::layout::Layout;
 use crate::memory::{MemoryStats, Pool, PoolConfig, StreamId};
 use gpu::Gpu;
+pub(crate) use gpu::Mark;
 pub(crate) use memory::Buffer;
 use memory::Memory;
 
@@ -90,6 +92,22 @@ impl Backend for Wgpu {
 
     fn synchronize(&self) -> Result<()> {
         self.gpu.synchronize()
+    }
+
+    fn timestamp(&self) -> Result<Timestamp> {
+        if let Some(mark) = self.gpu.mark() {
+            return Ok(Timestamp::Wgpu(mark));
+        }
+        self.synchronize()?;
+        Ok(Timestamp::Host(Instant::now()))
+    }
+
+    fn elapsed(&self, start: &Timestamp, end: &Timestamp) -> Result<Duration> {
+        match (start, end) {
+            (Timestamp::Wgpu(start), Timestamp::Wgpu(end)) => self.gpu.time_between(start, end),
+            (Timestamp::Host(start), Timestamp::Host(end)) => Ok(end.saturating_duration_since(*start)),
+            _ => unreachable!("both timestamps are of this device"),
+        }
     }
 
     fn memory_stats(&self) -> MemoryStats {
