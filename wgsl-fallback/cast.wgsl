@@ -2,27 +2,27 @@
 // `bool` is `v != 0`. `$A` is the source's compute type, `$B` the target's.
 
 //# same
-fn cast(x: $A) -> $B {
+fn convert(x: $A) -> $B {
     return x;
 }
 
 //# plain
-fn cast(x: $A) -> $B {
+fn convert(x: $A) -> $B {
     return $B(x);
 }
 
 //# float to bool
-fn cast(x: $A) -> $B {
+fn convert(x: $A) -> $B {
     return select(1u, 0u, is_zero(x));
 }
 
 //# integer to bool
-fn cast(x: $A) -> $B {
+fn convert(x: $A) -> $B {
     return select(0u, 1u, x != $A(0));
 }
 
 //# float to u8
-fn cast(x: $A) -> $B {
+fn convert(x: $A) -> $B {
     if is_nan(x) || x <= 0.0 {
         return 0u;
     }
@@ -30,7 +30,7 @@ fn cast(x: $A) -> $B {
 }
 
 //# float to u32
-fn cast(x: $A) -> $B {
+fn convert(x: $A) -> $B {
     if is_nan(x) || x <= 0.0 {
         return 0u;
     }
@@ -41,7 +41,7 @@ fn cast(x: $A) -> $B {
 }
 
 //# float to i32
-fn cast(x: $A) -> $B {
+fn convert(x: $A) -> $B {
     if is_nan(x) {
         return 0i;
     }
@@ -55,7 +55,7 @@ fn cast(x: $A) -> $B {
 }
 
 //# float to i64
-fn cast(x: $A) -> $B {
+fn convert(x: $A) -> $B {
     if is_nan(x) {
         return 0li;
     }
@@ -70,7 +70,7 @@ fn cast(x: $A) -> $B {
 
 //# f64 to half
 // Rounded to odd in f32, so that the rounding to the half type that follows sees which side the value lay on.
-fn cast(x: $A) -> $B {
+fn convert(x: $A) -> $B {
     let near = f32(x);
     let bits = bitcast<u32>(near);
     let back = f64(near);
@@ -83,7 +83,7 @@ fn cast(x: $A) -> $B {
 
 //# i64 to half
 // Rounded to odd in f32, so that the rounding to the half type that follows sees which side the value lay on.
-fn cast(x: $A) -> $B {
+fn convert(x: $A) -> $B {
     let magnitude = select(bitcast<u64>(x), ~bitcast<u64>(x) + 1lu, x < 0li);
     var shift = 0u;
     var top = magnitude;

@@ -30,19 +30,19 @@ fn block(n: u32) -> vec4<u32> {
 }
 
 //# uniform f32
-fn uniform(n: u32) -> vec4<f32> {
+fn draw(n: u32) -> vec4<f32> {
     return vec4<f32>(block(n) >> vec4<u32>(8u)) * 5.9604644775390625e-8f;
 }
 
 //# uniform f16
 // As many bits as the type has: more would round up to 1.
-fn uniform(n: u32) -> vec4<f32> {
+fn draw(n: u32) -> vec4<f32> {
     return vec4<f32>(block(n) >> vec4<u32>(21u)) * 4.8828125e-4f;
 }
 
 //# uniform bf16
 // As many bits as the type has: more would round up to 1.
-fn uniform(n: u32) -> vec4<f32> {
+fn draw(n: u32) -> vec4<f32> {
     return vec4<f32>(block(n) >> vec4<u32>(24u)) * 3.90625e-3f;
 }
 
@@ -51,7 +51,7 @@ fn wide(high: u32, low: u32) -> f64 {
     return f64(((u64(high) << 32u) | u64(low)) >> 11u) * 1.1102230246251565e-16lf;
 }
 // Two words make one number, two blocks four.
-fn uniform(n: u32) -> vec4<f64> {
+fn draw(n: u32) -> vec4<f64> {
     let a = block(2u * n);
     let b = block(2u * n + 1u);
     return vec4<f64>(wide(a.x, a.y), wide(a.z, a.w), wide(b.x, b.y), wide(b.z, b.w));
@@ -66,5 +66,5 @@ fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(num_workgroups) grid: vec
     if first >= len {
         return;
     }
-    store_out(param(1) + chunk, uniform(chunk), min(len - first, 4u));
+    store_out(param(1) + chunk, draw(chunk), min(len - first, 4u));
 }

@@ -57,7 +57,7 @@ impl Function {
     fn call(self, component: &str) -> String {
         let [x, y, z] = ["x", "y", "z"].map(|name| format!("{name}{component}"));
         match self {
-            Self::Cast => format!("cast({x})"),
+            Self::Cast => format!("convert({x})"),
             Self::Unary(op) => format!("op_{}({x}, p, q)", op.name()),
             Self::Binary(op) => format!("op_{}({x}, {y})", op.name()),
             Self::Compare(op) => format!("op_{}({x}, {y})", op.name()),

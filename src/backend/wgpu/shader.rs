@@ -113,7 +113,7 @@ pub(super) fn scalar_functions(format: Format) -> String {
     }
 }
 
-/// `cast(x)` from elements of `from` to elements of `to`.
+/// `convert(x)` from elements of `from` to elements of `to`.
 pub(super) fn cast(from: Format, to: Format) -> String {
     let (source, target) = (from.compute(), to.compute());
     let values = [("A", source), ("B", target)];

@@ -44,7 +44,8 @@ struct Pending<'a> {
     buffer: wgpu::Buffer,
     index: wgpu::SubmissionIndex,
     mapped: mpsc::Receiver<std::result::Result<(), wgpu::BufferAsyncError>>,
-    /// Where the part starts in the buffer.
+    /// Bytes copied and mapped, and where among them the part starts.
+    bytes: u64,
     skip: usize,
     out: &'a mut [u8],
 }
@@ -75,11 +76,11 @@ impl Gpu {
         let (sender, mapped) = mpsc::channel();
         // The receiver is gone only after an error, when nobody wants the answer.
         buffer.slice(..bytes).map_async(wgpu::MapMode::Read, move |result| drop(sender.send(result)));
-        Pending { buffer, index, mapped, skip: at - from as usize, out }
+        Pending { buffer, index, mapped, bytes, skip: at - from as usize, out }
     }
 
     fn finish_read(&self, part: Pending) -> Result<()> {
-        let Pending { buffer, index, mapped, skip, out } = part;
+        let Pending { buffer, index, mapped, bytes, skip, out } = part;
         self.wait(index)?;
         let failed = |what: String| self.faults.driver(Some("read"), what);
         // The callback may be running on another thread that polls: the channel waits for it.
@@ -88,9 +89,7 @@ impl Gpu {
             Ok(Err(error)) => return Err(failed(error.to_string())),
             Err(gone) => return Err(failed(gone.to_string())),
         }
-        let end = ((skip + out.len()) as u64).next_multiple_of(wgpu::MAP_ALIGNMENT).min(buffer.size());
-        let range = buffer.get_mapped_range(0..end.min(buffer.size()));
-        match range {
+        match buffer.get_mapped_range(..bytes) {
             Ok(view) => out.copy_from_slice(&view[skip..skip + out.len()]),
             Err(error) => return Err(failed(error.to_string())),
         }

@@ -3,11 +3,11 @@
 use smallvec::SmallVec;
 use wgpu::naga;
 
-use super::elementwise::{Function, Input, Reach, Variant};
-use super::kernel::{Params, Source, module_text};
-use super::operand::Format;
-use super::random;
-use super::shader::Access;
+use super::super::elementwise::{Function, Input, Reach, Variant};
+use super::super::kernel::{Params, Source, module_text};
+use super::super::operand::Format;
+use super::super::random;
+use super::super::shader::Access;
 use crate::backend::op::{Binary, Compare, Domain, Unary};
 
 fn domain_contains(domain: Domain, format: Format) -> bool {
@@ -49,6 +49,10 @@ fn validate_function(function: Function, formats: &[Format], output: Format) {
         (&[Scalar, Strided, Strided], Access::Elements, false),
     ];
     for &(reaches, access, rows) in combinations {
+        // A condition is always a tensor.
+        if function == Function::Select && reaches[0] == Scalar {
+            continue;
+        }
         let inputs: SmallVec<[Input; 3]> = formats
             .iter()
             .zip(reaches)
