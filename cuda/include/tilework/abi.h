@@ -73,3 +73,73 @@ struct TwRandom {
     uint64_t length;
     uint32_t key[2];
 };
+
+// ---- reductions and row kernels ----
+
+// A divisor of 1 to 2^62 prepared for tilework/nest.h.
+struct TwWideDivisor {
+    uint64_t divisor;
+    uint64_t multiplier;
+    uint32_t shift;
+};
+
+// Loops that up to three operands share, outermost axis first.
+struct TwNest {
+    uint32_t rank;
+    struct TwWideDivisor sizes[TW_MAX_RANK];
+    int64_t strides[3][TW_MAX_RANK];
+};
+
+// A reduction of `outputs` times `length` elements. The operands of `kept` are output, x, y; those of `reduced` are x, y.
+struct TwReduce {
+    uint64_t x;
+    uint64_t y;
+    uint64_t out;
+    // States of the parts of a split reduction, and a counter for each output or block of columns, zero between launches.
+    uint64_t partials;
+    uint64_t tickets;
+    uint64_t outputs;
+    uint64_t length;
+    // How many of `length` each of the `splits` parts takes.
+    uint64_t part;
+    uint32_t splits;
+    // Threads that share an output (rows), or neighbouring packs of columns in a block (columns).
+    uint32_t lanes;
+    // Whether 16-byte loads are allowed; the innermost reduced axis of a nest then counts packs.
+    uint32_t packed;
+    // Flipped bits reverse the order of the elements: the minimum is the maximum of the reversed order.
+    uint64_t flip;
+    // What the result is divided by: the count for a mean, the count less ddof for a variance, else 1.
+    double divisor;
+    struct TwNest kept;
+    struct TwNest reduced;
+    // Columns only: the innermost kept axis, which `kept` then lacks, and its packs.
+    uint64_t columns;
+    struct TwWideDivisor column_packs;
+    // Packs of columns in all of `kept`.
+    uint64_t packs;
+    int64_t column_strides[3];
+};
+
+// Rows of `length` elements that are normalised one by one. The operands of `nest`, the axes before the last, are out, x.
+struct TwRows {
+    uint64_t x;
+    uint64_t out;
+    // Zero where there is none.
+    uint64_t weight;
+    uint64_t bias;
+    uint64_t rows;
+    uint64_t length;
+    int64_t x_stride;
+    int64_t out_stride;
+    int64_t weight_stride;
+    int64_t bias_stride;
+    // Threads of a block that share a row.
+    uint32_t lanes;
+    // Where 16-byte accesses are allowed: bit 0 for x, 1 for out, 2 for weight and bias.
+    uint32_t packed;
+    // The variant of the operation: log_softmax, layer_norm.
+    uint32_t variant;
+    double eps;
+    struct TwNest nest;
+};
