@@ -1,0 +1,5 @@
+// tilework-archs: 90a
+// bf16 instances of tilework/matmul/wgmma_kernel.h.
+#include "tilework/matmul/wgmma_instances.h"
+
+TW_WGMMA_INSTANCES(bf16, __nv_bfloat16)

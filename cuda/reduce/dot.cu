@@ -1,4 +1,0 @@
-// Sums of products of two operands.
-#include "kernels.h"
-
-TW_REDUCE_WRAPPING(dot, Dot)

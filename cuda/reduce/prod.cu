@@ -1,4 +1,0 @@
-// Products.
-#include "kernels.h"
-
-TW_REDUCE_WRAPPING(prod, Product)
