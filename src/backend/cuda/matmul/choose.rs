@@ -1,0 +1,189 @@
+//! Which kernel computes a product.
+//!
+//! Tiles are chosen by the time that the slowest multiprocessor takes: the rounds of tiles it gets, times what a tile costs. The
+//! costs are relative, measured on one GPU, and only their ratios matter.
+
+use super::problem::Problem;
+use crate::dtype::DType;
+
+/// What the choice knows of the GPU and of the build.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Gpu {
+    pub multiprocessors: u32,
+    /// Whether there is code of the Hopper kernel for this GPU and dtype.
+    pub has_wgmma: bool,
+    /// Whether the GPU has the tensor cores of `mma.rs`.
+    pub has_mma: bool,
+}
+
+/// A kernel, down to its tile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Choice {
+    /// One row times a matrix.
+    Row,
+    /// Ordinary arithmetic.
+    Simt(SimtTile),
+    /// Tensor cores of any GPU that has them.
+    Mma,
+    /// Hopper's warpgroup products, in clusters of this many blocks.
+    Wgmma(WgmmaTile, u32),
+}
+
+/// Tiles of `simt.rs`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SimtTile {
+    /// f32 alone.
+    T128x128,
+    T64x64,
+}
+
+/// Tiles of `wgmma.rs`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WgmmaTile {
+    T128x256,
+    T128x128,
+    T64x128,
+}
+
+impl WgmmaTile {
+    /// Rows and columns.
+    pub fn size(self) -> [u64; 2] {
+        match self {
+            WgmmaTile::T128x256 => [128, 256],
+            WgmmaTile::T128x128 => [128, 128],
+            WgmmaTile::T64x128 => [64, 128],
+        }
+    }
+}
+
+/// The time that a multiprocessor takes for a tile of `wgmma.rs` in clusters of a size, in units of a 128 x 256 tile: small tiles
+/// read more for each product.
+const WGMMA: [(WgmmaTile, u32, f64); 4] = [
+    (WgmmaTile::T128x256, 2, 1.0),
+    (WgmmaTile::T128x256, 1, 1.01),
+    (WgmmaTile::T128x128, 1, 0.51),
+    (WgmmaTile::T64x128, 1, 0.36),
+];
+
+/// The same for f32 tiles of `simt.rs`, in units of a 128 x 128 tile.
+const SIMT: [(SimtTile, u64, f64); 2] = [(SimtTile::T128x128, 128, 1.0), (SimtTile::T64x64, 64, 0.29)];
+
+/// The kernel for `problem`, or `None` where the GPU has none for its dtype.
+pub(super) fn choose(problem: &Problem, gpu: &Gpu) -> Option<Choice> {
+    let p = &problem.parameters;
+    if p.m == 1 {
+        return Some(Choice::Row);
+    }
+    match problem.dtype {
+        DType::F16 | DType::BF16 if gpu.has_wgmma && can_box(problem) => {
+            let (tile, cluster, _) = fastest(WGMMA, |&(tile, cluster, cost)| {
+                let [m, n] = tile.size();
+                let cluster = u64::from(cluster);
+                let tiles = p.m.div_ceil(m * cluster) * p.n.div_ceil(n) * batch(problem);
+                tiles.div_ceil(u64::from(gpu.multiprocessors) / cluster) as f64 * cost
+            });
+            Some(Choice::Wgmma(tile, cluster))
+        }
+        DType::F16 | DType::BF16 => gpu.has_mma.then_some(Choice::Mma),
+        DType::F32 => {
+            let (tile, ..) = fastest(SIMT, |&(_, size, cost)| {
+                let tiles = p.m.div_ceil(size) * p.n.div_ceil(size) * batch(problem);
+                tiles.div_ceil(u64::from(gpu.multiprocessors)) as f64 * cost
+            });
+            Some(Choice::Simt(tile))
+        }
+        DType::Bool => None,
+        _ => Some(Choice::Simt(SimtTile::T64x64)),
+    }
+}
+
+fn batch(problem: &Problem) -> u64 {
+    problem.parameters.batch.iter().map(|&n| u64::from(n)).product()
+}
+
+/// The candidate of the least cost; the first of equals.
+fn fastest<C: Copy, const N: usize>(candidates: [C; N], cost: impl Fn(&C) -> f64) -> C {
+    let mut best = candidates[0];
+    for candidate in candidates {
+        if cost(&candidate) < cost(&best) {
+            best = candidate;
+        }
+    }
+    best
+}
+
+/// Whether the tensor memory accelerator can read both factors: lines of stride 1, everything aligned, 31-bit coordinates, strides
+/// that are positive and below 2^40 bytes.
+fn can_box(problem: &Problem) -> bool {
+    let p = &problem.parameters;
+    let limit = (1i64 << 40) / problem.dtype.size() as i64;
+    [&p.a, &p.b].iter().all(|x| {
+        let strides = [x.row, x.column, x.batch[0], x.batch[1]];
+        x.aligned == 1 && strides.iter().all(|stride| (0..limit).contains(stride))
+    }) && [p.m, p.n, p.k].iter().all(|&length| (1..1 << 31).contains(&length))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::cuda::abi::{TwMatmul, TwMatrix};
+
+    const H200: Gpu = Gpu { multiprocessors: 132, has_wgmma: true, has_mma: true };
+
+    fn problem(dtype: DType, m: u64, n: u64, k: u64) -> Problem {
+        let matrix = |columns: u64| TwMatrix {
+            pointer: 0x1000,
+            row: columns as i64,
+            column: 1,
+            batch: [0, 0],
+            aligned: u32::from((columns * dtype.size() as u64).is_multiple_of(16)),
+        };
+        let parameters =
+            TwMatmul { a: matrix(k), b: matrix(n), out: matrix(n), m, n, k, batch: [1, 1], ..TwMatmul::default() };
+        Problem { dtype, parameters }
+    }
+
+    fn chosen(dtype: DType, m: u64, n: u64, k: u64) -> Option<Choice> {
+        choose(&problem(dtype, m, n, k), &H200)
+    }
+
+    #[test]
+    fn tiles_fill_the_multiprocessors() {
+        use WgmmaTile::*;
+        assert_eq!(chosen(DType::BF16, 1024, 1024, 1024), Some(Choice::Wgmma(T64x128, 1)), "128 tiles, one round");
+        assert_eq!(chosen(DType::BF16, 2048, 2048, 2048), Some(Choice::Wgmma(T128x256, 2)), "128 tiles, one round");
+        assert_eq!(chosen(DType::BF16, 3072, 3072, 3072), Some(Choice::Wgmma(T128x128, 1)), "4.4 rounds, not 2.2");
+        for size in [4096, 8192] {
+            assert_eq!(chosen(DType::F16, size, size, size), Some(Choice::Wgmma(T128x256, 2)));
+            assert_eq!(chosen(DType::F32, size, size, size), Some(Choice::Simt(SimtTile::T128x128)));
+        }
+        assert_eq!(chosen(DType::F32, 512, 512, 512), Some(Choice::Simt(SimtTile::T64x64)));
+    }
+
+    #[test]
+    fn what_the_accelerator_cannot_read_goes_to_the_portable_kernel() {
+        assert_eq!(chosen(DType::BF16, 1024, 1024, 1023), Some(Choice::Mma), "rows that are not aligned");
+        assert_eq!(chosen(DType::BF16, 1024, 1024, 0), Some(Choice::Mma), "no depth");
+        let mut reversed = problem(DType::BF16, 1024, 1024, 1024);
+        reversed.parameters.a.row = -1024;
+        assert_eq!(choose(&reversed, &H200), Some(Choice::Mma));
+        let ampere = Gpu { multiprocessors: 108, has_wgmma: false, has_mma: true };
+        assert_eq!(choose(&problem(DType::F16, 1024, 1024, 1024), &ampere), Some(Choice::Mma));
+        let turing = Gpu { multiprocessors: 68, has_wgmma: false, has_mma: false };
+        assert_eq!(choose(&problem(DType::F16, 1024, 1024, 1024), &turing), None);
+    }
+
+    #[test]
+    fn a_row_has_its_own_kernel() {
+        for dtype in DType::ALL {
+            assert_eq!(chosen(dtype, 1, 4096, 4096), Some(Choice::Row));
+        }
+    }
+
+    #[test]
+    fn other_types_use_ordinary_arithmetic() {
+        for dtype in [DType::F64, DType::I32, DType::I64, DType::U8, DType::U32] {
+            assert_eq!(chosen(dtype, 4096, 4096, 4096), Some(Choice::Simt(SimtTile::T64x64)));
+        }
+    }
+}

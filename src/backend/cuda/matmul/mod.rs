@@ -1,0 +1,66 @@
+//! The matrix product: a family of kernels under `cuda/matmul/`, and the choice among them.
+//!
+//! An operation becomes one or more [`Problem`]s, each a batch that one launch computes; [`choose`] names the kernel for it, a pure
+//! function of shape, layout, dtype and GPU, so that the same product has the same bits in every run. Each kind of kernel has
+//! a file here with its table of instances, as it has one below `cuda/`.
+
+mod choose;
+mod mma;
+mod problem;
+mod row;
+mod simt;
+mod wgmma;
+
+use self::choose::{Choice, Gpu, choose};
+use self::problem::{Problem, problems};
+use super::abi::TwMatmul;
+use super::{Cuda, kernels};
+use crate::backend::{Activation, Matmul, Operand};
+use crate::dtype::DType;
+use crate::error::Result;
+
+/// The name of the operation in errors.
+const OP: &str = "matmul";
+
+/// How many rows of tiles are walked together: with tiles of 128 x 256 in pairs, what runs at a time is about square.
+const GROUP: u32 = 8;
+
+/// See [`crate::backend::Backend::matmul`].
+pub(super) fn matmul(cuda: &Cuda, op: Matmul, out: Operand) -> Result<()> {
+    let dtype = out.dtype;
+    if dtype == DType::Bool {
+        return cuda.unsupported(OP, dtype, "a product of truth values has no meaning here; cast to an integer type");
+    }
+    if dtype.is_integer() && !matches!(op.activation, Activation::None | Activation::Relu) {
+        return cuda.unsupported(OP, dtype, "gelu and silu are not defined on integers");
+    }
+    let context = cuda.context();
+    let gpu = Gpu {
+        multiprocessors: context.multiprocessors,
+        has_wgmma: wgmma::module(dtype).is_some_and(|module| kernels::has_module(context, module)),
+        has_mma: context.capability >= 80,
+    };
+    for problem in problems(&op, &out) {
+        match choose(&problem, &gpu) {
+            Some(Choice::Row) => row::launch(cuda, &problem)?,
+            Some(Choice::Simt(tile)) => simt::launch(cuda, &problem, tile)?,
+            Some(Choice::Mma) => mma::launch(cuda, &problem)?,
+            Some(Choice::Wgmma(tile, cluster)) => wgmma::launch(cuda, &problem, tile, cluster)?,
+            None => {
+                let reason = "16-bit products need tensor cores of compute capability 8.0 or later; cast to f32";
+                return cuda.unsupported(OP, dtype, reason);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The problem's parameters for a kernel whose tiles are `m` x `n`, and the number of tiles in the batch.
+fn tiled(problem: &Problem, m: u64, n: u64) -> (TwMatmul, u32) {
+    let mut parameters = problem.parameters;
+    parameters.tiles_m = parameters.m.div_ceil(m) as u32;
+    parameters.tiles_n = parameters.n.div_ceil(n) as u32;
+    parameters.group = GROUP.min(parameters.tiles_m);
+    // `problems` keeps the count of the smallest tiles below 2^31.
+    (parameters, parameters.tiles_m * parameters.tiles_n * parameters.batch[0] * parameters.batch[1])
+}

@@ -1,0 +1,71 @@
+//! Products on the ordinary arithmetic units: `cuda/matmul/simt.cu`.
+
+use super::choose::SimtTile;
+use super::problem::Problem;
+use super::{OP, tiled};
+use crate::backend::cuda::Cuda;
+use crate::backend::cuda::kernels::{Entry, KernelSet};
+use crate::backend::cuda::launch::Launch;
+use crate::dtype::DType;
+use crate::error::Result;
+
+/// An entry point, with what the launch needs to know of its template's arguments.
+struct Instance {
+    dtype: DType,
+    tile: SimtTile,
+    threads: u32,
+    stages: u32,
+}
+
+const fn instance(dtype: DType, tile: SimtTile, threads: u32, stages: u32) -> Instance {
+    Instance { dtype, tile, threads, stages }
+}
+
+const INSTANCES: [Instance; 7] = [
+    instance(DType::F32, SimtTile::T128x128, 256, 3),
+    instance(DType::F32, SimtTile::T64x64, 128, 4),
+    instance(DType::F64, SimtTile::T64x64, 256, 3),
+    instance(DType::I32, SimtTile::T64x64, 128, 3),
+    instance(DType::U32, SimtTile::T64x64, 128, 3),
+    instance(DType::I64, SimtTile::T64x64, 256, 3),
+    instance(DType::U8, SimtTile::T64x64, 128, 3),
+];
+
+/// The depth of a stage.
+const DEPTH: u32 = 16;
+
+impl Instance {
+    /// Rows and columns of a tile.
+    fn size(&self) -> u32 {
+        match self.tile {
+            SimtTile::T128x128 => 128,
+            SimtTile::T64x64 => 64,
+        }
+    }
+
+    /// Dynamic shared memory: the stages of both factors, each line padded by 16 bytes, types below four bytes widened to four.
+    fn shared(&self) -> u32 {
+        let element = self.dtype.size().max(4) as u32;
+        self.stages * DEPTH * 2 * (self.size() * element + 16)
+    }
+}
+
+static KERNELS: KernelSet<{ INSTANCES.len() }> = KernelSet::new(|index| {
+    let (dtype, size) = (INSTANCES[index].dtype.name(), INSTANCES[index].size());
+    Entry { module: "matmul/simt", name: format!("matmul_simt_{dtype}_{size}x{size}") }
+});
+
+/// Launches the instance of that tile.
+pub(super) fn launch(cuda: &Cuda, problem: &Problem, tile: SimtTile) -> Result<()> {
+    let found = INSTANCES.iter().position(|instance| instance.dtype == problem.dtype && instance.tile == tile);
+    let Some(index) = found else {
+        return cuda.unsupported(OP, problem.dtype, format!("it has no kernel with tiles of {tile:?}"));
+    };
+    let instance = &INSTANCES[index];
+    let kernel = KERNELS.get(cuda, OP, index)?;
+    let (parameters, blocks) = tiled(problem, instance.size().into(), instance.size().into());
+    let launch = Launch::linear(kernel, blocks, instance.threads).shared(instance.shared());
+    // SAFETY: the entry takes one TwMatmul and as much shared memory as its stages need; it reads and writes what the operands'
+    // pointers and strides reach inside their shapes.
+    unsafe { cuda.launch(OP, &launch, &parameters) }
+}
