@@ -50,9 +50,16 @@ memory_checked() {
         "$(unit_tests)" layout:: memory::
 }
 
+# Two steps build the dependencies once more; optimizing those would cost minutes and gain seconds.
+plain_dependencies=(--config 'profile.dev.package."*".opt-level=0')
+
 interleavings() {
-    CARGO_TARGET_DIR=$target/loom RUSTFLAGS="--cfg loom" cargo test --locked --lib --no-default-features memory
+    CARGO_TARGET_DIR=$target/loom RUSTFLAGS="--cfg loom" cargo test --locked --lib --no-default-features \
+        "${plain_dependencies[@]}" --config profile.dev.package.loom.opt-level=2 \
+        --config profile.dev.package.generator.opt-level=2 memory
 }
+
+packed_crate() { cargo package --locked "${cuda[@]}" "${plain_dependencies[@]}"; }
 
 examples() {
     local file
@@ -83,7 +90,7 @@ step "examples" examples
 step "benchmarks, once each" benchmarks
 step "layout and memory under valgrind" memory_checked
 step "memory under every interleaving (loom)" interleavings
-step "the packed crate builds" cargo package --locked "${cuda[@]}"
+step "the packed crate builds" packed_crate
 
 printf '\n=== summary\n'
 printf '%s\n' "${summary[@]}"

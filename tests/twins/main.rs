@@ -1,5 +1,6 @@
 //! Sweeps of device functions, compiled for the host from the headers that nvcc compiles for the GPU.
 
+mod exponential;
 mod matmul;
 mod normal;
 mod philox;

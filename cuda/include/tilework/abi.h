@@ -10,25 +10,141 @@
 // The largest rank after axes that lie contiguously have been merged.
 #define TW_MAX_RANK 8
 
-// One operand of a kernel: its first element and the distance of neighbours along each axis of the launch's shape.
-struct TwOperand {
-    uint64_t pointer;
-    int64_t strides[TW_MAX_RANK];
-};
-
-// The shape that all operands of a launch share, outermost axis first; entries past `rank` are 1.
-struct TwShape {
-    uint32_t rank;
-    uint64_t length;
-    uint64_t sizes[TW_MAX_RANK];
-};
-
 // A divisor of 1 to 2^31 prepared for tilework/fastdiv.h, which says what the numbers are.
 struct TwDivisor {
     uint32_t divisor;
     uint32_t multiplier;
     uint32_t shift;
 };
+
+// The most operands that an elementwise operation reads.
+#define TW_MAX_INPUTS 3
+// Threads of a block of an elementwise kernel, and the vectors or elements that each handles: fewer where the code for one is long
+// (unary operations on 8-byte types).
+#define TW_THREADS 256
+#define TW_VECTORS 2
+#define TW_VECTORS_HEAVY 1
+#define TW_ELEMENTS 4
+#define TW_ELEMENTS_HEAVY 2
+
+// An elementwise launch (tilework/elementwise.h). Axes count from the innermost one.
+struct TwElementwise {
+    uint64_t out;
+    // Each input's first element, or 0 where the input is one value.
+    uint64_t inputs[TW_MAX_INPUTS];
+    // The values of such inputs, or the parameters of a unary operation from entry 1 on: the bits of the type computed in.
+    uint64_t values[TW_MAX_INPUTS];
+    // Elements of the innermost axis.
+    uint64_t row;
+    // Work items of the launch: vectors or single elements.
+    uint32_t items;
+    uint32_t rank;
+    // Axis lengths, in items for axis 0.
+    struct TwDivisor lengths[TW_MAX_RANK];
+    // Element strides.
+    int32_t out_strides[TW_MAX_RANK];
+    int32_t strides[TW_MAX_INPUTS][TW_MAX_RANK];
+};
+
+// The most axes besides the two of the matrix that a transposing copy has.
+#define TW_MAX_BATCH 6
+
+// A copy whose source is contiguous along another axis than its output (tilework/transpose.h): for every index of the batch
+// axes, out[column * out_stride + row] = x[row * x_stride + column].
+struct TwTranspose {
+    uint64_t out;
+    uint64_t x;
+    uint32_t rows;
+    uint32_t columns;
+    int64_t out_stride;
+    int64_t x_stride;
+    // The grid: tiles along the columns, then along the rows, then the batch.
+    struct TwDivisor column_tiles;
+    struct TwDivisor row_tiles;
+    uint32_t batch_rank;
+    struct TwDivisor batch[TW_MAX_BATCH];
+    int64_t out_batch_strides[TW_MAX_BATCH];
+    int64_t x_batch_strides[TW_MAX_BATCH];
+};
+
+// Uniform random numbers for the elements of a dense output (random.cu).
+struct TwRandom {
+    uint64_t out;
+    uint64_t length;
+    uint32_t key[2];
+};
+
+// ---- reductions and row kernels ----
+
+// A divisor of 1 to 2^62 prepared for tilework/nest.h.
+struct TwWideDivisor {
+    uint64_t divisor;
+    uint64_t multiplier;
+    uint32_t shift;
+};
+
+// Loops that up to three operands share, outermost axis first.
+struct TwNest {
+    uint32_t rank;
+    struct TwWideDivisor sizes[TW_MAX_RANK];
+    int64_t strides[3][TW_MAX_RANK];
+};
+
+// A reduction of `outputs` times `length` elements. The operands of `kept` are output, x, y; those of `reduced` are x, y.
+struct TwReduce {
+    uint64_t x;
+    uint64_t y;
+    uint64_t out;
+    // States of the parts of a split reduction, and a counter for each output or block of columns, zero between launches.
+    uint64_t partials;
+    uint64_t tickets;
+    uint64_t outputs;
+    uint64_t length;
+    // How many of `length` each of the `splits` parts takes.
+    uint64_t part;
+    uint32_t splits;
+    // Threads that share an output (rows), or neighbouring packs of columns in a block (columns).
+    uint32_t lanes;
+    // Whether 16-byte loads are allowed; the innermost reduced axis of a nest then counts packs.
+    uint32_t packed;
+    // Flipped bits reverse the order of the elements: the minimum is the maximum of the reversed order.
+    uint64_t flip;
+    // What the result is divided by: the count for a mean, the count less ddof for a variance, else 1.
+    double divisor;
+    struct TwNest kept;
+    struct TwNest reduced;
+    // Columns only: the innermost kept axis, which `kept` then lacks, and its packs.
+    uint64_t columns;
+    struct TwWideDivisor column_packs;
+    // Packs of columns in all of `kept`.
+    uint64_t packs;
+    int64_t column_strides[3];
+};
+
+// Rows of `length` elements that are normalised one by one. The operands of `nest`, the axes before the last, are out, x.
+struct TwRows {
+    uint64_t x;
+    uint64_t out;
+    // Zero where there is none.
+    uint64_t weight;
+    uint64_t bias;
+    uint64_t rows;
+    uint64_t length;
+    int64_t x_stride;
+    int64_t out_stride;
+    int64_t weight_stride;
+    int64_t bias_stride;
+    // Threads of a block that share a row.
+    uint32_t lanes;
+    // Where 16-byte accesses are allowed: bit 0 for x, 1 for out, 2 for weight and bias.
+    uint32_t packed;
+    // The variant of the operation: log_softmax, layer_norm.
+    uint32_t variant;
+    double eps;
+    struct TwNest nest;
+};
+
+// ---- matrix product ----
 
 // The batch axes of a matrix product that a kernel walks by itself.
 #define TW_MATMUL_BATCH_RANK 2

@@ -59,6 +59,15 @@ impl Kernel {
         self.raised.fetch_or(bit, Ordering::Relaxed);
         Ok(())
     }
+
+    /// Lets the kernel run in clusters of more than eight blocks, which not every GPU of an architecture can.
+    #[cold]
+    pub(super) fn allow_large_cluster(&self, context: &Context, op: &'static str) -> Result<()> {
+        let (handle, device) = (self.handle.load(Ordering::Acquire), context.device);
+        let allowed = Attribute::CU_FUNC_ATTRIBUTE_NON_PORTABLE_CLUSTER_SIZE_ALLOWED;
+        // SAFETY: the handle was given by the driver and is never unloaded.
+        context.check(Some(op), unsafe { sys::cuKernelSetAttribute(allowed, 1, handle, device) })
+    }
 }
 
 /// Where an entry point is: the module (a path below `cuda/` without extension) and its `extern "C"` name there.

@@ -15,6 +15,9 @@ use super::kernels::Kernel;
 use super::tensor_map::TensorMap;
 use crate::error::Result;
 
+/// Blocks of a cluster that every GPU with clusters can run.
+const PORTABLE_CLUSTER: u32 = 8;
+
 /// What to launch and how. The parameters come with the call.
 pub(crate) struct Launch {
     kernel: &'static Kernel,
@@ -92,6 +95,9 @@ impl Cuda {
         let mut attributes = [const { MaybeUninit::<sys::CUlaunchAttribute>::uninit() }; 2];
         let mut count = 0;
         if let Some([x, y, z]) = launch.cluster {
+            if x * y * z > PORTABLE_CLUSTER {
+                launch.kernel.allow_large_cluster(context, op)?;
+            }
             let value =
                 sys::CUlaunchAttributeValue { clusterDim: sys::CUlaunchAttributeValue_union__bindgen_ty_1 { x, y, z } };
             attributes[count].write(attribute(Attribute::CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION, value));

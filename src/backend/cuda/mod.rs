@@ -12,11 +12,14 @@ mod launch;
 mod matmul;
 mod memory;
 mod modules;
+mod nest;
 mod norm;
 mod random;
 mod reduce;
+mod rows;
 mod softmax;
 mod tensor_map;
+mod tickets;
 mod transfer;
 
 use std::ops::Range;
@@ -29,6 +32,7 @@ use self::context::Context;
 use self::memory::DeviceMemory;
 pub(crate) use self::memory::Event;
 use self::tensor_map::TensorMaps;
+use self::tickets::Tickets;
 use self::transfer::Transfer;
 use super::{Backend, BackendKind, DeviceInfo, Matmul, Operand, Source, Timestamp, op};
 use crate::dtype::{DType, Scalar};
@@ -52,6 +56,7 @@ pub(crate) struct Cuda {
     transfer: Transfer,
     pool: Arc<Pool<DeviceMemory>>,
     tensor_maps: TensorMaps,
+    tickets: Tickets,
     context: Arc<Context>,
 }
 
@@ -64,6 +69,7 @@ impl Cuda {
             transfer: Transfer::new(Arc::clone(&context)),
             pool: Pool::new(DeviceMemory::new(Arc::clone(&context)), PoolConfig::from_env()),
             tensor_maps: TensorMaps::default(),
+            tickets: Tickets::new(Arc::clone(&context)),
             context,
         })
     }

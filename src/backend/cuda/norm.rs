@@ -1,17 +1,27 @@
-//! Normalisation over the last axis.
+//! Normalisation over the last axis. The kernels are in `cuda/norm/`.
 
 use super::Cuda;
+use super::rows::{Kernels, Rows, entry};
 use crate::backend::{Operand, op};
 use crate::error::Result;
+
+const CLUSTER: &str = "norm/cluster";
+
+static KERNELS: Kernels = Kernels::new(|index| entry("norm/rows", CLUSTER, "norm", index));
 
 /// See [`crate::backend::Backend::norm`].
 pub(super) fn norm(
     cuda: &Cuda,
     op: op::Norm,
     x: Operand,
-    _weight: Option<Operand>,
-    _bias: Option<Operand>,
-    _out: Operand,
+    weight: Option<Operand>,
+    bias: Option<Operand>,
+    out: Operand,
 ) -> Result<()> {
-    cuda.unsupported(op.name(), x.dtype, "it has no CUDA kernel yet; move the tensor to Device::cpu()")
+    let (variant, eps) = match op {
+        op::Norm::Rms { eps } => (0, eps),
+        op::Norm::Layer { eps } => (1, eps),
+    };
+    let rows = Rows { op: op.name(), kernels: &KERNELS, cluster: CLUSTER, variant, eps, x, weight, bias, out };
+    rows.run(cuda)
 }

@@ -9,7 +9,8 @@ use crate::error::{Error, Result};
 
 /// The faults of one device.
 pub(super) struct Faults {
-    device: String,
+    device: wgpu::Device,
+    name: String,
     state: Arc<State>,
 }
 
@@ -40,30 +41,36 @@ impl Faults {
             // A second report of the same loss adds nothing.
             let _ = loss.lost.set(format!("{message} ({reason:?})"));
         });
-        Self { device: name.to_owned(), state }
+        Self { device: device.clone(), name: name.to_owned(), state }
     }
 
     pub fn is_lost(&self) -> bool {
         self.state.lost.get().is_some()
     }
 
-    /// The loss of the device, or an error that has arrived since the last check; `op` is who asks, and whose error it is where
-    /// `own` says that nothing else could have caused it.
+    /// The loss of the device, or an error that has arrived since the last check; `op` is who asks.
     pub fn check(&self, op: Option<&'static str>) -> Result<()> {
-        if let Some(message) = self.state.lost.get() {
-            return Err(Error::DeviceLost { device: self.device.clone(), op, message: message.clone() });
+        if let Some(lost) = self.loss(op) {
+            return Err(lost);
         }
         if !self.state.pending.swap(false, Ordering::Acquire) {
             return Ok(());
         }
         match self.state.message.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            Some(message) => Err(self.driver(op, message)),
+            Some(message) => Err(self.failure(op, message)),
             None => Ok(()),
         }
     }
 
-    /// A failure that the driver or wgpu reported.
-    pub fn driver(&self, op: Option<&'static str>, message: String) -> Error {
-        Error::Driver { device: self.device.clone(), op, message }
+    /// A failure with wgpu's words, or the loss of the device if that is behind it.
+    pub fn failure(&self, op: Option<&'static str>, message: impl ToString) -> Error {
+        // A loss is told only to those who poll. Whether this poll itself succeeds says nothing more.
+        let _ = self.device.poll(wgpu::PollType::Poll);
+        self.loss(op).unwrap_or_else(|| Error::Driver { device: self.name.clone(), op, message: message.to_string() })
+    }
+
+    fn loss(&self, op: Option<&'static str>) -> Option<Error> {
+        let message = self.state.lost.get()?.clone();
+        Some(Error::DeviceLost { device: self.name.clone(), op, message })
     }
 }

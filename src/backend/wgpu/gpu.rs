@@ -196,7 +196,7 @@ impl Gpu {
         let poll = wgpu::PollType::Wait { submission_index: Some(index), timeout: None };
         let waited = self.device.poll(poll);
         self.faults.check(None)?;
-        waited.map(|_| ()).map_err(|error| self.faults.driver(None, error.to_string()))
+        waited.map(|_| ()).map_err(|error| self.faults.failure(None, error))
     }
 
     /// Submits what is recorded and waits for all work.

@@ -133,7 +133,7 @@ impl Kernels {
         let error = pollster::block_on(internal.pop()).or(pollster::block_on(scope.pop()));
         faults.check(Some(name))?;
         match error {
-            Some(error) => Err(faults.driver(Some(name), format!("the kernel does not compile: {error}"))),
+            Some(error) => Err(faults.failure(Some(name), format!("the kernel does not compile: {error}"))),
             None => Ok(kernel),
         }
     }

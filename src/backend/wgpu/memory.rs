@@ -35,7 +35,7 @@ impl Memory {
         }
         self.0.faults.check(Some("allocate")).map_err(RawError::Other)?;
         match other {
-            Some(error) => Err(RawError::Other(self.0.faults.driver(Some("allocate"), error.to_string()))),
+            Some(error) => Err(RawError::Other(self.0.faults.failure(Some("allocate"), error))),
             None => Ok(buffer),
         }
     }

@@ -82,16 +82,16 @@ impl Gpu {
     fn finish_read(&self, part: Pending) -> Result<()> {
         let Pending { buffer, index, mapped, bytes, skip, out } = part;
         self.wait(index)?;
-        let failed = |what: String| self.faults.driver(Some("read"), what);
+        let failed = |what: &dyn std::error::Error| self.faults.failure(Some("read"), what);
         // The callback may be running on another thread that polls: the channel waits for it.
         match mapped.recv() {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => return Err(failed(error.to_string())),
-            Err(gone) => return Err(failed(gone.to_string())),
+            Ok(Err(error)) => return Err(failed(&error)),
+            Err(gone) => return Err(failed(&gone)),
         }
         match buffer.get_mapped_range(..bytes) {
             Ok(view) => out.copy_from_slice(&view[skip..skip + out.len()]),
-            Err(error) => return Err(failed(error.to_string())),
+            Err(error) => return Err(failed(&error)),
         }
         buffer.unmap();
         self.staging.put(buffer);

@@ -13,6 +13,17 @@ unsafe extern "C" {
     pub fn twin_divide(n: u32, multiplier: u32, shift: u32) -> u32;
 }
 unsafe extern "C" {
+    #[doc = " nest.cpp; `nest` is a TwNest"]
+    pub fn twin_divide_wide(n: u64, multiplier: u64, shift: u32) -> u64;
+}
+unsafe extern "C" {
+    pub fn twin_nest_offset(nest: *const ::core::ffi::c_void, n: u64) -> i64;
+}
+unsafe extern "C" {
+    #[doc = " exponential.cpp"]
+    pub fn twin_exp_difference(x: f32, max: f32) -> f32;
+}
+unsafe extern "C" {
     #[doc = " matmul.cpp"]
     pub fn twin_tile_at(index: u32, tiles_m: u32, tiles_n: u32, group: u32, tile: *mut u32);
 }

@@ -18,6 +18,13 @@ float twin_normal(uint32_t bits);
 // fastdiv.cpp
 uint32_t twin_divide(uint32_t n, uint32_t multiplier, uint32_t shift);
 
+// nest.cpp; `nest` is a TwNest
+uint64_t twin_divide_wide(uint64_t n, uint64_t multiplier, uint32_t shift);
+int64_t twin_nest_offset(const void* nest, uint64_t n);
+
+// exponential.cpp
+float twin_exp_difference(float x, float max);
+
 // matmul.cpp
 void twin_tile_at(uint32_t index, uint32_t tiles_m, uint32_t tiles_n, uint32_t group, uint32_t tile[3]);
 uint64_t twin_wgmma_descriptor(uint32_t address, bool mn_major, uint32_t depth);

@@ -1,0 +1,7 @@
+// Unary operations on bf16.
+#include "tilework/unary.h"
+
+#define X(name, code, parameters) TW_UNARY(name, parameters, bf16)
+TW_UNARY_NUMBER(X)
+TW_UNARY_SIGNED(X)
+TW_UNARY_FLOAT(X)

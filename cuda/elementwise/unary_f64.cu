@@ -1,0 +1,7 @@
+// Unary operations on f64.
+#include "tilework/unary.h"
+
+#define X(name, code, parameters) TW_UNARY(name, parameters, f64)
+TW_UNARY_NUMBER(X)
+TW_UNARY_SIGNED(X)
+TW_UNARY_FLOAT(X)

@@ -1,0 +1,93 @@
+// RMS and layer normalisation: one read and one write of each element where a row fits on chip, else a pass or two more.
+//
+// The variance is the mean of squared deviations from the mean, both taken over the row on chip: it costs no traffic, and
+// nothing cancels as in E[x^2] - E[x]^2.
+#pragma once
+
+#include "tilework/rows.h"
+
+namespace tw {
+
+// TwRows::variant
+constexpr uint32_t kLayerNorm = 1;
+
+__device__ __forceinline__ float inverse_sqrt(float x) { return __frsqrt_rn(x); }
+__device__ __forceinline__ double inverse_sqrt(double x) { return 1.0 / sqrt(x); }
+__device__ __forceinline__ float multiply_add(float a, float b, float c) { return fmaf(a, b, c); }
+__device__ __forceinline__ double multiply_add(double a, double b, double c) { return fma(a, b, c); }
+
+template <typename T, Team kTeam, int kPacks> __device__ __forceinline__ void norm(const TwRows& p) {
+    using A = Compute<T>;
+    constexpr int N = kPack<T>;
+    Row<T, kTeam, kPacks> row(p);
+    row.load(A(0));
+    A mean = A(0);
+    if (p.variant == kLayerNorm) {
+        A sum = row.fold([&](int i) { return row.v[i]; }, Plus());
+        mean = all_reduce<kTeam>(sum, A(0), p.lanes, 0, Plus()) / A(p.length);
+#pragma unroll
+        for (int i = 0; i < kPacks * N; i++) row.v[i] = row.has(i / N, i % N) ? row.v[i] - mean : A(0);
+    }
+    A squares = row.fold([&](int i) { return row.v[i] * row.v[i]; }, Plus());
+    // Turn 0 either way where it is the first: a cluster's first turn waits for its blocks to have started.
+    squares = p.variant == kLayerNorm ? all_reduce<kTeam>(squares, A(0), p.lanes, 1, Plus())
+                                      : all_reduce<kTeam>(squares, A(0), p.lanes, 0, Plus());
+    A scale = inverse_sqrt(squares / A(p.length) + A(p.eps));
+
+    const T* weight = reinterpret_cast<const T*>(p.weight);
+    const T* bias = reinterpret_cast<const T*>(p.bias);
+    // The factors of one pack, loaded when the first of its elements asks.
+    Pack<T> w, b;
+    row.store([&](int j, int k) {
+        A result = row.v[j * N + k] * scale;
+        uint64_t at = row.first(j);
+        if (k == 0 && p.packed & 4) {
+            if (weight) w = load_shared_pack(weight + at);
+            if (bias) b = load_shared_pack(bias + at);
+        }
+        if (p.packed & 4) {
+            if (weight) result *= widen(w.v[k]);
+            if (bias) result += widen(b.v[k]);
+        } else {
+            if (weight) result *= widen(weight[int64_t(at + k) * p.weight_stride]);
+            if (bias) result += widen(bias[int64_t(at + k) * p.bias_stride]);
+        }
+        return result;
+    });
+}
+
+// A row that is too long to be held: a block reads it for the mean, for the deviations, and to write.
+template <typename T> __device__ __forceinline__ void norm_long(const TwRows& p) {
+    using A = Compute<T>;
+    int64_t at[2] = {0, 0};
+    add_offsets(p.nest, blockIdx.x, at);
+    T* out = reinterpret_cast<T*>(p.out) + at[0];
+    const T* x = reinterpret_cast<const T*>(p.x) + at[1];
+    const T* weight = reinterpret_cast<const T*>(p.weight);
+    const T* bias = reinterpret_cast<const T*>(p.bias);
+
+    // Four sums side by side, so that none grows long.
+    auto total = [&](int turn, auto lift) {
+        A sums[4] = {};
+        for (uint64_t i = threadIdx.x; i < p.length; i += 4 * blockDim.x) {
+#pragma unroll
+            for (int u = 0; u < 4; u++) {
+                uint64_t at = i + u * blockDim.x;
+                if (at < p.length) sums[u] += lift(widen(x[int64_t(at) * p.x_stride]));
+            }
+        }
+        return all_reduce<Team::kBlock>((sums[0] + sums[2]) + (sums[1] + sums[3]), A(0), 0, turn, Plus());
+    };
+    A mean = A(0);
+    if (p.variant == kLayerNorm) mean = total(0, [](A v) { return v; }) / A(p.length);
+    A squares = total(1, [&](A v) { return (v - mean) * (v - mean); });
+    A scale = inverse_sqrt(squares / A(p.length) + A(p.eps));
+    for (uint64_t i = threadIdx.x; i < p.length; i += blockDim.x) {
+        A result = (widen(x[int64_t(i) * p.x_stride]) - mean) * scale;
+        if (weight) result *= widen(weight[int64_t(i) * p.weight_stride]);
+        if (bias) result += widen(bias[int64_t(i) * p.bias_stride]);
+        out[int64_t(i) * p.out_stride] = narrow<T>(result);
+    }
+}
+
+}  // namespace tw

@@ -1,0 +1,19 @@
+// Norms of rows that some lanes, a block, or (too long to be held) a block in several passes take.
+#include "kernels.h"
+
+#define TW_NORM(name, T)                                                                                         \
+    extern "C" __global__ void __launch_bounds__(tw::kLanesThreads) norm_##name##_lanes_quarter(                 \
+        const __grid_constant__ TwRows p) { tw::norm<T, tw::Team::kLanes, tw::kRowPacks<T> / 4>(p); }            \
+    extern "C" __global__ void __launch_bounds__(tw::kLanesThreads) norm_##name##_lanes_half(                    \
+        const __grid_constant__ TwRows p) { tw::norm<T, tw::Team::kLanes, tw::kRowPacks<T> / 2>(p); }            \
+    extern "C" __global__ void __launch_bounds__(tw::kLanesThreads) norm_##name##_lanes_full(                    \
+        const __grid_constant__ TwRows p) { tw::norm<T, tw::Team::kLanes, tw::kRowPacks<T>>(p); }                \
+    extern "C" __global__ void __launch_bounds__(512) norm_##name##_block(                                      \
+        const __grid_constant__ TwRows p) { tw::norm<T, tw::Team::kBlock, tw::kRowPacks<T>>(p); }                \
+    extern "C" __global__ void __launch_bounds__(1024) norm_##name##_long(                                       \
+        const __grid_constant__ TwRows p) { tw::norm_long<T>(p); }
+
+TW_NORM(f32, float)
+TW_NORM(f64, double)
+TW_NORM(f16, __half)
+TW_NORM(bf16, __nv_bfloat16)

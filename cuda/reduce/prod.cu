@@ -1,0 +1,4 @@
+// Products.
+#include "kernels.h"
+
+TW_REDUCE_WRAPPING(prod, Product)

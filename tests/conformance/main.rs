@@ -1,0 +1,44 @@
+//! The conformance suite: every operation, on every element type, shape and memory layout, against one oracle on every backend.
+//!
+//! `README.md` beside this file says how to run it and how to read a failure. In short:
+//! `cargo test --test conformance`, `-- elementwise/exp` for a part, `-- --matrix` for the table at the end,
+//! `TILEWORK_CONFORMANCE=full` for everything.
+//!
+//! By default the memory pools hand out memory filled with NaN (`TILEWORK_POISON=1`), so that an element that a kernel forgets
+//! to write is seen; `TILEWORK_POISON=0` runs the suite in the mode that users have.
+
+mod element;
+mod layouts;
+mod oracle;
+mod report;
+mod runner;
+mod tolerance;
+mod values;
+mod vocabulary;
+
+mod elementwise;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use runner::{Backends, Level, Records, Suite};
+
+fn main() -> ExitCode {
+    if std::env::var_os("TILEWORK_POISON").is_none() {
+        // SAFETY: no other thread has been started yet, so none reads the environment.
+        unsafe { std::env::set_var("TILEWORK_POISON", "1") };
+    }
+    let (matrix, arguments): (Vec<String>, Vec<String>) = std::env::args().partition(|argument| argument == "--matrix");
+    let arguments = libtest_mimic::Arguments::from_iter(arguments);
+
+    let mut suite = Suite::default();
+    elementwise::cases(&mut suite);
+
+    let (backends, records) = (Arc::new(Backends::default()), Records::default());
+    let trials = suite.trials(&backends, Level::from_env(), &records);
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    if !matrix.is_empty() && !arguments.list {
+        print!("{}", report::matrix(&records.all(), &backends.described()));
+    }
+    conclusion.exit_code()
+}
