@@ -1,6 +1,9 @@
 //! Sweeps of device functions, compiled for the host from the headers that nvcc compiles for the GPU.
 
+mod cast;
+mod dtype;
 mod exponential;
 mod matmul;
 mod normal;
 mod philox;
+mod scalar;

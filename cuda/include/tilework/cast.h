@@ -2,6 +2,8 @@
 // to bool is "is not zero". Conversions to the half types round once, from the exact value.
 #pragma once
 
+#include <math.h>
+
 #include "tilework/dtype.h"
 
 namespace tw {

@@ -28,7 +28,7 @@ using i64 = int64_t;
 using u8 = uint8_t;
 using u32 = uint32_t;
 
-// A float on the way to a 16-bit result: functions may have cheaper forms for it, good to some 2^-17 relative.
+// A float on the way to a 16-bit result: functions may have cheaper forms for it, as long as they are good to a few units of float.
 struct Narrow {
     float value;
     TW_HD Narrow() : value(0) {}

@@ -36,3 +36,69 @@ unsafe extern "C" {
 unsafe extern "C" {
     pub fn twin_mma_chunk(mn_major: bool, l: u32, k: u32) -> u32;
 }
+unsafe extern "C" {
+    #[doc = " dtype.cpp"]
+    pub fn twin_widen_f16(x: u16) -> f32;
+}
+unsafe extern "C" {
+    pub fn twin_widen_bf16(x: u16) -> f32;
+}
+unsafe extern "C" {
+    pub fn twin_narrow_f16(x: f32) -> u16;
+}
+unsafe extern "C" {
+    pub fn twin_narrow_bf16(x: f32) -> u16;
+}
+unsafe extern "C" {
+    #[doc = " cast.cpp"]
+    pub fn twin_cast_f64_f16(x: f64) -> u16;
+}
+unsafe extern "C" {
+    pub fn twin_cast_f64_bf16(x: f64) -> u16;
+}
+unsafe extern "C" {
+    pub fn twin_cast_i64_f16(x: i64) -> u16;
+}
+unsafe extern "C" {
+    pub fn twin_cast_i64_bf16(x: i64) -> u16;
+}
+unsafe extern "C" {
+    pub fn twin_cast_f32_i32(x: f32) -> i32;
+}
+unsafe extern "C" {
+    pub fn twin_cast_f32_i64(x: f32) -> i64;
+}
+unsafe extern "C" {
+    pub fn twin_cast_f32_u8(x: f32) -> u8;
+}
+unsafe extern "C" {
+    pub fn twin_cast_f32_u32(x: f32) -> u32;
+}
+unsafe extern "C" {
+    pub fn twin_cast_f64_i32(x: f64) -> i32;
+}
+unsafe extern "C" {
+    pub fn twin_cast_f64_i64(x: f64) -> i64;
+}
+unsafe extern "C" {
+    #[doc = " scalar.cpp: the forms for 16-bit results, and integer arithmetic"]
+    pub fn twin_sigmoid_narrow(x: f32) -> f32;
+}
+unsafe extern "C" {
+    pub fn twin_gelu_narrow(x: f32) -> f32;
+}
+unsafe extern "C" {
+    pub fn twin_gelu_tanh_narrow(x: f32) -> f32;
+}
+unsafe extern "C" {
+    pub fn twin_div_i32(a: i32, b: i32) -> i32;
+}
+unsafe extern "C" {
+    pub fn twin_rem_i32(a: i32, b: i32) -> i32;
+}
+unsafe extern "C" {
+    pub fn twin_mul_i32(a: i32, b: i32) -> i32;
+}
+unsafe extern "C" {
+    pub fn twin_abs_i32(x: i32) -> i32;
+}

@@ -31,6 +31,33 @@ uint64_t twin_wgmma_descriptor(uint32_t address, bool mn_major, uint32_t depth);
 uint64_t twin_wgmma_descriptor_step(bool mn_major);
 uint32_t twin_mma_chunk(bool mn_major, uint32_t l, uint32_t k);
 
+// dtype.cpp
+float twin_widen_f16(uint16_t x);
+float twin_widen_bf16(uint16_t x);
+uint16_t twin_narrow_f16(float x);
+uint16_t twin_narrow_bf16(float x);
+
+// cast.cpp
+uint16_t twin_cast_f64_f16(double x);
+uint16_t twin_cast_f64_bf16(double x);
+uint16_t twin_cast_i64_f16(int64_t x);
+uint16_t twin_cast_i64_bf16(int64_t x);
+int32_t twin_cast_f32_i32(float x);
+int64_t twin_cast_f32_i64(float x);
+uint8_t twin_cast_f32_u8(float x);
+uint32_t twin_cast_f32_u32(float x);
+int32_t twin_cast_f64_i32(double x);
+int64_t twin_cast_f64_i64(double x);
+
+// scalar.cpp: the forms for 16-bit results, and integer arithmetic
+float twin_sigmoid_narrow(float x);
+float twin_gelu_narrow(float x);
+float twin_gelu_tanh_narrow(float x);
+int32_t twin_div_i32(int32_t a, int32_t b);
+int32_t twin_rem_i32(int32_t a, int32_t b);
+int32_t twin_mul_i32(int32_t a, int32_t b);
+int32_t twin_abs_i32(int32_t x);
+
 #ifdef __cplusplus
 }
 #endif
