@@ -1,89 +1,179 @@
-//! The cpu backend.
+//! The CPU: rayon over blocks, SIMD chosen at run time.
+//!
+//! | file | what |
+//! |---|---|
+//! | `memory` | buffers, their locks, why sharing them is sound |
+//! | `operand`, `blocks`, `storage` | operands of any strides and type as slices of what is computed in |
+//! | `scalar`, `math` | one element: arithmetic and real functions |
+//! | `parallel` | the thread pool |
+//! | the others | a family of operations each |
+//!
+//! Operations run before the call returns. The same inputs give the same bits at every number of threads.
+
+mod blocks;
+mod cast;
+mod elementwise;
+mod info;
+mod math;
+mod memory;
+mod operand;
+mod parallel;
+mod scalar;
+mod storage;
 
 use std::ops::Range;
+use std::sync::Arc;
 
-use super::{Backend, DeviceInfo, Matmul, Operand, Source, op};
-use crate::dtype::Scalar;
-use crate::error::Result;
-use crate::memory::MemoryStats;
+pub(crate) use memory::Buffer;
 
-/// Memory of this backend.
-pub(crate) struct Buffer;
-
-impl Buffer {
-    pub fn try_into_vec<T>(self) -> std::result::Result<Vec<T>, Self> {
-        Err(self)
-    }
-}
+use self::memory::{HostMemory, lock};
+use self::operand::{Argument, View, cpu_buffer};
+use super::{Backend, DeviceInfo, Matmul, Operand, Source, op, unsupported};
+use crate::dtype::{DType, Scalar};
+use crate::error::{Error, Result};
+use crate::memory::{MemoryStats, Pool, PoolConfig, StreamId};
 
 /// The device.
-pub(crate) struct Cpu;
+pub(crate) struct Cpu {
+    info: DeviceInfo,
+    pool: Arc<Pool<HostMemory>>,
+}
 
 impl Cpu {
     pub fn new() -> Self {
-        Self
+        Self { info: info::info(), pool: Pool::new(HostMemory, PoolConfig::from_env()) }
+    }
+
+    /// `done`, or the refusal of `op` on `dtype`.
+    fn check(&self, done: bool, op: &'static str, dtype: DType) -> Result<()> {
+        if done {
+            Ok(())
+        } else {
+            Err(unsupported(&self.info, op, dtype, "the operation is not defined for this type"))
+        }
     }
 }
 
 impl Backend for Cpu {
     fn info(&self) -> &DeviceInfo {
-        unimplemented!()
+        &self.info
     }
+
     fn allocate(&self, bytes: usize) -> Result<super::Buffer> {
-        unimplemented!("{bytes}")
+        let buffer = Buffer::pooled(self.pool.allocate(bytes, StreamId::DEFAULT)?);
+        if self.pool.config().poison {
+            buffer.fill(0xFF);
+        }
+        Ok(super::Buffer::Cpu(buffer))
     }
-    fn write(&self, _: &super::Buffer, _: &[u8]) -> Result<()> {
-        unimplemented!()
+
+    fn write(&self, dst: &super::Buffer, bytes: &[u8]) -> Result<()> {
+        cpu_buffer("write", dst)?.write(bytes)
     }
-    fn read(&self, _: &super::Buffer, _: Range<usize>, _: &mut [u8]) -> Result<()> {
-        unimplemented!()
+
+    fn read(&self, src: &super::Buffer, range: Range<usize>, out: &mut [u8]) -> Result<()> {
+        cpu_buffer("read", src)?.read(range, out)
     }
+
     fn synchronize(&self) -> Result<()> {
-        unimplemented!()
+        Ok(())
     }
+
     fn memory_stats(&self) -> MemoryStats {
-        unimplemented!()
+        self.pool.stats()
     }
-    fn set_memory_limit(&self, _: Option<usize>) {
-        unimplemented!()
+
+    fn set_memory_limit(&self, limit: Option<usize>) {
+        self.pool.set_limit(limit);
     }
+
     fn trim_memory(&self) -> usize {
-        unimplemented!()
+        self.pool.trim()
     }
-    fn fill(&self, _: Scalar, _: Operand) -> Result<()> {
-        unimplemented!()
+
+    fn fill(&self, value: Scalar, out: Operand) -> Result<()> {
+        let out = View::new("fill", out)?;
+        let _guards = lock(Some(out.buffer), []);
+        elementwise::fill(value, &out);
+        Ok(())
     }
-    fn copy(&self, _: Operand, _: Operand) -> Result<()> {
-        unimplemented!()
+
+    fn copy(&self, x: Operand, out: Operand) -> Result<()> {
+        let (x, out) = (View::new("copy", x)?, View::new("copy", out)?);
+        let _guards = lock(Some(out.buffer), [x.buffer]);
+        elementwise::copy(&x, &out);
+        Ok(())
     }
-    fn unary(&self, _: op::Unary, _: [Scalar; 2], _: Operand, _: Operand) -> Result<()> {
-        unimplemented!()
+
+    fn unary(&self, op: op::Unary, params: [Scalar; 2], x: Operand, out: Operand) -> Result<()> {
+        let (x, out) = (View::new(op.name(), x)?, View::new(op.name(), out)?);
+        let _guards = lock(Some(out.buffer), [x.buffer]);
+        self.check(elementwise::unary(op, params, &x, &out), op.name(), x.dtype)
     }
-    fn binary(&self, _: op::Binary, _: Source, _: Source, _: Operand) -> Result<()> {
-        unimplemented!()
+
+    fn binary(&self, op: op::Binary, a: Source, b: Source, out: Operand) -> Result<()> {
+        let (a, b) = (Argument::new(op.name(), a)?, Argument::new(op.name(), b)?);
+        let out = View::new(op.name(), out)?;
+        let _guards = lock(Some(out.buffer), buffers([a, b]));
+        self.check(elementwise::binary(op, &a, &b, &out), op.name(), out.dtype)
     }
-    fn compare(&self, _: op::Compare, _: Source, _: Source, _: Operand) -> Result<()> {
-        unimplemented!()
+
+    fn compare(&self, op: op::Compare, a: Source, b: Source, out: Operand) -> Result<()> {
+        let (a, b) = (Argument::new(op.name(), a)?, Argument::new(op.name(), b)?);
+        let out = View::new(op.name(), out)?;
+        let Some(dtype) = a.view().or(b.view()).map(|view| view.dtype) else {
+            let reason = "one operand must be a tensor".into();
+            return Err(Error::InvalidArgument { op: op.name(), reason });
+        };
+        let _guards = lock(Some(out.buffer), buffers([a, b]));
+        elementwise::compare(op, dtype, &a, &b, &out);
+        Ok(())
     }
-    fn select(&self, _: Operand, _: Source, _: Source, _: Operand) -> Result<()> {
-        unimplemented!()
+
+    fn select(&self, cond: Operand, a: Source, b: Source, out: Operand) -> Result<()> {
+        let (cond, out) = (View::new("select", cond)?, View::new("select", out)?);
+        let (a, b) = (Argument::new("select", a)?, Argument::new("select", b)?);
+        let _guards = lock(Some(out.buffer), buffers([a, b]).chain([cond.buffer]));
+        elementwise::select(&cond, &a, &b, &out);
+        Ok(())
     }
-    fn affine(&self, _: Operand, _: Source, _: Source, _: Operand) -> Result<()> {
-        unimplemented!()
+
+    fn affine(&self, x: Operand, scale: Source, shift: Source, out: Operand) -> Result<()> {
+        let (x, out) = (View::new("affine", x)?, View::new("affine", out)?);
+        let (scale, shift) = (Argument::new("affine", scale)?, Argument::new("affine", shift)?);
+        let _guards = lock(Some(out.buffer), buffers([scale, shift]).chain([x.buffer]));
+        self.check(elementwise::affine(&x, &scale, &shift, &out), "affine", x.dtype)
     }
-    fn reduce(&self, _: op::Reduce, _: Operand, _: Option<Operand>, _: &[usize], _: Operand) -> Result<()> {
-        unimplemented!()
+
+    fn reduce(&self, op: op::Reduce, x: Operand, _y: Option<Operand>, _axes: &[usize], _out: Operand) -> Result<()> {
+        Err(unsupported(&self.info, op.name(), x.dtype, "not yet"))
     }
-    fn softmax(&self, _: op::Softmax, _: Operand, _: Operand) -> Result<()> {
-        unimplemented!()
+
+    fn softmax(&self, op: op::Softmax, x: Operand, _out: Operand) -> Result<()> {
+        Err(unsupported(&self.info, op.name(), x.dtype, "not yet"))
     }
-    fn norm(&self, _: op::Norm, _: Operand, _: Option<Operand>, _: Option<Operand>, _: Operand) -> Result<()> {
-        unimplemented!()
+
+    fn norm(
+        &self,
+        op: op::Norm,
+        x: Operand,
+        _weight: Option<Operand>,
+        _bias: Option<Operand>,
+        _out: Operand,
+    ) -> Result<()> {
+        Err(unsupported(&self.info, op.name(), x.dtype, "not yet"))
     }
-    fn matmul(&self, _: Matmul, _: Operand) -> Result<()> {
-        unimplemented!()
+
+    fn matmul(&self, op: Matmul, _out: Operand) -> Result<()> {
+        Err(unsupported(&self.info, "matmul", op.a.dtype, "not yet"))
     }
-    fn random(&self, _: op::Random, _: u64, _: Operand) -> Result<()> {
-        unimplemented!()
+
+    fn random(&self, op: op::Random, _key: u64, out: Operand) -> Result<()> {
+        Err(unsupported(&self.info, op.name(), out.dtype, "not yet"))
     }
+}
+
+/// The buffers of the tensors among `arguments`.
+fn buffers<'a>(arguments: [Argument<'a>; 2]) -> impl Iterator<Item = &'a Buffer> {
+    arguments.into_iter().filter_map(|argument| argument.view()).map(|view| view.buffer)
 }

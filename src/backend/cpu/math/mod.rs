@@ -1,0 +1,4 @@
+//! Real functions of one element, by precision.
+
+pub mod double;
+pub mod single;
