@@ -223,11 +223,17 @@ fn reduce_large(x: f32) -> Angle {
     let second = middle.y + low;
     let first = significand * shifted.x + middle.x + select(0u, 1u, second < low);
     let fraction = (first << 2u) | (second >> 30u);
-    // To the nearest quadrant: the fraction is read as signed.
+    // To the nearest quadrant: from one half on the fraction counts back from the next.
+    let back = (fraction >> 31u) == 1u;
     let quadrant = (first >> 30u) + (fraction >> 31u);
-    let turn = f32(bitcast<i32>(fraction)) * 2.3283064365386963e-10f + f32(second << 2u) * 5.421010862427522e-20f;
-    let rest = turn * 1.5707963267948966f;
-    return Angle(select(rest, -rest, x < 0.0f), select(quadrant, 0u - quadrant, x < 0.0f));
+    let lower = select(second << 2u, 0u - (second << 2u), back);
+    let upper_word = select(fraction, ~fraction + select(0u, 1u, lower == 0u), back);
+    // The fraction and pi/2 in two parts each: the product of the first ones is exact.
+    let turn = f32(upper_word & 0xfff00000u) * 2.3283064365386963e-10f;
+    let turn_low = f32(upper_word & 0xfffffu) * 2.3283064365386963e-10f + f32(lower) * 5.421010862427522e-20f;
+    let rest = turn * 1.5703125f + (turn * 4.838267948966192e-4f + turn_low * 1.5707963267948966f);
+    let negative = x < 0.0f;
+    return Angle(select(rest, -rest, negative != back), select(quadrant, 0u - quadrant, negative));
 }
 
 fn sin_or_cos(x: f32, ahead: u32) -> f32 {

@@ -48,6 +48,11 @@ fn op_sigmoid(x: $T, p: $T, q: $T) -> $T {
 }
 
 fn op_silu(x: $T, p: $T, q: $T) -> $T {
+    if x < -80.0 {
+        // The sigmoid is e^x here, and may be subnormal where its product with x is not.
+        let root = m_exp($T(0.5) * x);
+        return opaque(x * root) * root;
+    }
     return x * op_sigmoid(x, p, q);
 }
 

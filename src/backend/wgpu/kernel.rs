@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::fault::Faults;
+use super::shader;
 use crate::error::Result;
 
 /// What distinguishes a pipeline: the kernel's name and whatever it was specialised by (operation, dtypes, variant).
@@ -175,11 +176,12 @@ impl Kernels {
     }
 }
 
-/// The module as it is compiled: `enable` directives have to stand before the declaration of parameters.
+/// The module as it is compiled, with the declaration of parameters.
 pub(super) fn module_text(wgsl: &str, params: Params) -> String {
+    // Directives have to stand before it.
     let directives = wgsl.lines().take_while(|line| line.starts_with("enable ")).map(|line| line.len() + 1).sum();
     let (enables, rest) = wgsl.split_at(directives);
-    [enables, &params.declaration(), rest].concat()
+    shader::prune(&[enables, &params.declaration(), rest].concat())
 }
 
 fn storage_entry(binding: u32, writable: bool) -> wgpu::BindGroupLayoutEntry {

@@ -45,6 +45,43 @@ pub(super) fn fill(text: &str, values: &[(&str, &str)]) -> String {
     filled
 }
 
+/// A module without the functions, structs and constants that `main` does not lead to: drivers compile whatever they are given.
+pub(super) fn prune(module: &str) -> String {
+    // An item at the left margin, with the comment before it, ends with its brace there or as a single line.
+    let mut items: Vec<(Option<&str>, &str, bool)> = Vec::new();
+    let (mut start, mut at, mut name) = (0, 0, None);
+    for line in module.split_inclusive('\n') {
+        at += line.len();
+        let words = line.split_once(' ').filter(|(keyword, _)| matches!(*keyword, "fn" | "struct" | "const"));
+        name = words.and_then(|(_, rest)| rest.split(|c| !is_word(c)).next()).or(name);
+        let margin = line.starts_with(|c: char| !c.is_whitespace() && c != '/');
+        if margin && line.trim_end().ends_with(['}', ';']) {
+            items.push((name.take(), &module[start..at], false));
+            start = at;
+        }
+    }
+    let mut pending = Vec::new();
+    for (name, text, used) in &mut items {
+        if name.is_none_or(|name| name == "main") {
+            *used = true;
+            pending.push(*text);
+        }
+    }
+    while let Some(user) = pending.pop() {
+        for word in user.split(|c| !is_word(c)) {
+            for (_, text, used) in items.iter_mut().filter(|(name, _, used)| !used && *name == Some(word)) {
+                *used = true;
+                pending.push(*text);
+            }
+        }
+    }
+    items.iter().filter(|(.., used)| *used).map(|(_, text, _)| *text).collect()
+}
+
+fn is_word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_'
+}
+
 /// How a kernel reaches an operand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Access {
