@@ -42,7 +42,8 @@ impl Section<'_> {
         (stride == 1 && within + self.len <= inner).then(|| self.offset_of(self.start))
     }
 
-    fn offset_of(&self, mut n: usize) -> isize {
+    /// The offset of the `n`-th element of the whole shape.
+    pub fn offset_of(&self, mut n: usize) -> isize {
         let mut offset = self.offset;
         for (&len, &stride) in self.shape.iter().zip(self.strides).rev() {
             offset += (n % len) as isize * stride;

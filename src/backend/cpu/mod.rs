@@ -15,10 +15,16 @@ mod cast;
 mod elementwise;
 mod info;
 mod math;
+mod matmul;
 mod memory;
+mod norm;
 mod operand;
 mod parallel;
+mod random;
+mod reduce;
+mod rows;
 mod scalar;
+mod softmax;
 mod storage;
 
 use std::ops::Range;
@@ -145,31 +151,52 @@ impl Backend for Cpu {
         self.check(elementwise::affine(&x, &scale, &shift, &out), "affine", x.dtype)
     }
 
-    fn reduce(&self, op: op::Reduce, x: Operand, _y: Option<Operand>, _axes: &[usize], _out: Operand) -> Result<()> {
-        Err(unsupported(&self.info, op.name(), x.dtype, "not yet"))
+    fn reduce(&self, op: op::Reduce, x: Operand, y: Option<Operand>, axes: &[usize], out: Operand) -> Result<()> {
+        let (x, out) = (View::new(op.name(), x)?, View::new(op.name(), out)?);
+        let y = View::optional(op.name(), y)?;
+        let _guards = lock(Some(out.buffer), [Some(x), y].iter().flatten().map(|view| view.buffer));
+        self.check(reduce::reduce(op, &x, y.as_ref(), axes, &out), op.name(), x.dtype)
     }
 
-    fn softmax(&self, op: op::Softmax, x: Operand, _out: Operand) -> Result<()> {
-        Err(unsupported(&self.info, op.name(), x.dtype, "not yet"))
+    fn softmax(&self, op: op::Softmax, x: Operand, out: Operand) -> Result<()> {
+        let (x, out) = (View::new(op.name(), x)?, View::new(op.name(), out)?);
+        let _guards = lock(Some(out.buffer), [x.buffer]);
+        self.check(softmax::softmax(op, &x, &out), op.name(), x.dtype)
     }
 
     fn norm(
         &self,
         op: op::Norm,
         x: Operand,
-        _weight: Option<Operand>,
-        _bias: Option<Operand>,
-        _out: Operand,
+        weight: Option<Operand>,
+        bias: Option<Operand>,
+        out: Operand,
     ) -> Result<()> {
-        Err(unsupported(&self.info, op.name(), x.dtype, "not yet"))
+        let (x, out) = (View::new(op.name(), x)?, View::new(op.name(), out)?);
+        let weight = View::optional(op.name(), weight)?;
+        let bias = View::optional(op.name(), bias)?;
+        let _guards = lock(Some(out.buffer), [Some(x), weight, bias].iter().flatten().map(|view| view.buffer));
+        self.check(norm::norm(op, &x, weight.as_ref(), bias.as_ref(), &out), op.name(), x.dtype)
     }
 
-    fn matmul(&self, op: Matmul, _out: Operand) -> Result<()> {
-        Err(unsupported(&self.info, "matmul", op.a.dtype, "not yet"))
+    fn matmul(&self, op: Matmul, out: Operand) -> Result<()> {
+        let op = matmul::Matmul {
+            a: View::new("matmul", op.a)?,
+            b: View::new("matmul", op.b)?,
+            bias: View::optional("matmul", op.bias)?,
+            activation: op.activation,
+            residual: View::optional("matmul", op.residual)?,
+        };
+        let out = View::new("matmul", out)?;
+        let inputs = [Some(op.a), Some(op.b), op.bias, op.residual];
+        let _guards = lock(Some(out.buffer), inputs.iter().flatten().map(|view| view.buffer));
+        self.check(matmul::matmul(&op, &out), "matmul", out.dtype)
     }
 
-    fn random(&self, op: op::Random, _key: u64, out: Operand) -> Result<()> {
-        Err(unsupported(&self.info, op.name(), out.dtype, "not yet"))
+    fn random(&self, op: op::Random, key: u64, out: Operand) -> Result<()> {
+        let out = View::new(op.name(), out)?;
+        let _guards = lock(Some(out.buffer), []);
+        self.check(random::random(op, key, &out), op.name(), out.dtype)
     }
 }
 

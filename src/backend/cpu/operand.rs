@@ -33,6 +33,11 @@ impl<'a> View<'a> {
         Ok(Self { buffer, layout, dtype })
     }
 
+    /// As [`View::new`], for an operand that may be missing.
+    pub fn optional(op: &'static str, operand: Option<Operand<'a>>) -> Result<Option<Self>> {
+        operand.map(|operand| Self::new(op, operand)).transpose()
+    }
+
     pub fn shares_buffer(&self, other: &View) -> bool {
         std::ptr::eq(self.buffer, other.buffer)
     }
