@@ -3,7 +3,7 @@
 #include "kernels.h"
 
 #define TW_NORM(name, T)                                                                     \
-    extern "C" __global__ void __launch_bounds__(512) norm_##name##_cluster(                \
+    extern "C" __global__ void __launch_bounds__(512, 1) norm_##name##_cluster(                \
         const __grid_constant__ TwRows p) { tw::norm<T, tw::Team::kCluster, tw::kRowPacks<T>>(p); }
 
 TW_NORM(f32, float)

@@ -103,6 +103,11 @@ impl Kind {
         let flip = if matches!(op, Min | All | ArgMin) { reversed } else { 0 };
         Self { family, element, flip, divisor, state }
     }
+
+    /// Index into `KERNELS`.
+    fn kernel(&self, walk: Walk) -> usize {
+        (self.family * ELEMENTS.len() + self.element) * Walk::COUNT + walk as usize
+    }
 }
 
 /// See [`crate::backend::Backend::reduce`].
@@ -183,67 +188,76 @@ impl Call<'_> {
 
     fn launch(&self, kept: &Loops<3>, reduced: &Loops<2>) -> Result<()> {
         let Self { cuda, op, kind, .. } = self;
-        let size = self.x.dtype.size();
-        let y = self.y.unwrap_or(self.x);
         let address = |operand: &Operand, offset: usize| {
             buffer(operand.buffer).pointer() + (offset * operand.dtype.size()) as u64
         };
-        let (x, y) = (address(&self.x, kept.offsets[1]), address(&y, kept.offsets[2]));
-        let aligned = x % 16 == 0 && y % 16 == 0;
-        let Some(plan) = plan(kept, reduced, 16 / size, aligned, cuda.context().multiprocessors) else {
-            return cuda.unsupported(
-                op.name(),
-                self.x.dtype,
-                "it would take more than 2^31 blocks; reduce a part at a time",
-            );
+        let y = self.y.unwrap_or(self.x);
+        let pointers =
+            [address(&self.out, kept.offsets[0]), address(&self.x, kept.offsets[1]), address(&y, kept.offsets[2])];
+        let pack = 16 / self.x.dtype.size();
+        let aligned = pointers[1].is_multiple_of(16) && pointers[2].is_multiple_of(16);
+        let Some(plan) = plan(kept, reduced, pack, aligned, cuda.context().multiprocessors) else {
+            let reason = "it would take more than 2^31 blocks; reduce a part at a time";
+            return cuda.unsupported(op.name(), self.x.dtype, reason);
         };
-        let Plan { walk, lanes, splits, part, packed, grid, .. } = plan;
-
-        let mut parameters = TwReduce {
-            x,
-            y,
-            out: address(&self.out, kept.offsets[0]),
-            outputs: kept.len() as u64,
-            length: reduced.len() as u64,
-            part: part as u64,
-            splits,
-            lanes,
-            packed: packed.into(),
-            flip: kind.flip,
-            divisor: kind.divisor,
-            ..TwReduce::default()
+        let mut parameters = parameters(kind, &plan, kept, reduced, pack, pointers);
+        let scratch = match plan.states(kept, pack) {
+            0 => None,
+            states => Some(cuda.scratch(states * kind.state)?),
         };
-        let mut shape = reduced.shape.clone();
-        let mut strides = reduced.strides.clone();
-        if let (Walk::RowsPacked, Some(inner)) = (walk, shape.last_mut()) {
-            // A nest of packs; one run alone is walked without it.
-            *inner = inner.div_ceil(16 / size);
-            strides.iter_mut().filter_map(|strides| strides.last_mut()).for_each(|step| *step = (16 / size) as isize);
-        }
-        parameters.reduced = TwNest::new(&shape, strides.each_ref().map(|strides| &strides[..]));
-        let mut scratch_states = kept.len() * splits as usize;
-        let mut kept = kept.clone();
-        if let Some(columns) = &plan.columns {
-            let len = kept.shape.remove(columns.axis);
-            parameters.columns = len as u64;
-            parameters.column_packs = TwWideDivisor::new(columns.packs as u64);
-            parameters.packs = (kept.len() * columns.packs) as u64;
-            parameters.column_strides = kept.strides.each_mut().map(|strides| strides.remove(columns.axis) as i64);
-            scratch_states = kept.len() * columns.packs * (16 / size) * splits as usize;
-        }
-        parameters.kept = TwNest::new(&kept.shape, kept.strides.each_ref().map(|strides| &strides[..]));
-        let scratch = if splits > 1 { Some(cuda.scratch(scratch_states * kind.state)?) } else { None };
         if let Some(scratch) = &scratch {
             parameters.partials = scratch.pointer();
             parameters.tickets = cuda.tickets.pointer(op.name())?;
         }
-
-        let index = (kind.family * ELEMENTS.len() + kind.element) * Walk::COUNT + walk as usize;
-        let kernel = KERNELS.get(cuda, op.name(), index)?;
+        let kernel = KERNELS.get(cuda, op.name(), kind.kernel(plan.walk))?;
         // SAFETY: the entry points of `cuda/reduce` take a `TwReduce`; the plan was made for these loops, whose offsets are inside
         // the operands, and for scratch of this size.
-        unsafe { cuda.launch(op.name(), &Launch::new(kernel, grid, [THREADS, 1, 1]), &parameters) }
+        unsafe { cuda.launch(op.name(), &Launch::new(kernel, plan.grid, [THREADS, 1, 1]), &parameters) }
     }
+}
+
+/// The kernel's parameters but for its scratch. `pointers` are the first elements of output, x and y.
+fn parameters(
+    kind: &Kind,
+    plan: &Plan,
+    kept: &Loops<3>,
+    reduced: &Loops<2>,
+    pack: usize,
+    pointers: [u64; 3],
+) -> TwReduce {
+    let [out, x, y] = pointers;
+    let mut parameters = TwReduce {
+        x,
+        y,
+        out,
+        outputs: kept.len() as u64,
+        length: reduced.len() as u64,
+        part: plan.part as u64,
+        splits: plan.splits,
+        lanes: plan.lanes,
+        packed: plan.packed.into(),
+        flip: kind.flip,
+        divisor: kind.divisor,
+        ..TwReduce::default()
+    };
+    let mut reduced = reduced.clone();
+    if plan.walk == Walk::RowsPacked
+        && let Some(inner) = reduced.shape.last_mut()
+    {
+        // The nest counts packs.
+        *inner = inner.div_ceil(pack);
+        reduced.strides.iter_mut().filter_map(|strides| strides.last_mut()).for_each(|step| *step = pack as isize);
+    }
+    let mut kept = kept.clone();
+    if let Some(columns) = &plan.columns {
+        parameters.columns = kept.shape.remove(columns.axis) as u64;
+        parameters.column_packs = TwWideDivisor::new(columns.packs as u64);
+        parameters.packs = (kept.len() * columns.packs) as u64;
+        parameters.column_strides = kept.strides.each_mut().map(|strides| strides.remove(columns.axis) as i64);
+    }
+    parameters.kept = TwNest::new(&kept.shape, kept.strides.each_ref().map(|strides| &strides[..]));
+    parameters.reduced = TwNest::new(&reduced.shape, reduced.strides.each_ref().map(|strides| &strides[..]));
+    parameters
 }
 
 #[cfg(test)]

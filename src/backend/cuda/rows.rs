@@ -172,39 +172,21 @@ impl Rows<'_> {
             );
         };
 
-        let address = |operand: &Operand, offset: usize| buffer(operand.buffer).pointer() + (offset * size) as u64;
-        let factor = |operand: &Option<Operand>| match operand {
-            Some(operand) => (address(operand, operand.layout.offset()), step(operand)),
-            None => (0, 1),
+        let line = |operand: &Operand, offset: usize| {
+            let pointer = buffer(operand.buffer).pointer() + (offset * size) as u64;
+            // The stride of a single element says nothing.
+            Line { pointer, stride: operand.layout.strides().last().copied().filter(|_| length > 1).unwrap_or(1) }
         };
-        let (weight, weight_stride) = factor(&self.weight);
-        let (bias, bias_stride) = factor(&self.bias);
-        let (x, out) = (address(&self.x, nest.offsets[1]), address(&self.out, nest.offsets[0]));
-        let (x_stride, out_stride) = (step(&self.x), step(&self.out));
-        let packs = |pointer: u64, stride: isize, strides: &[isize]| {
-            let whole = strides.iter().all(|step| step.unsigned_abs().is_multiple_of(pack));
-            length.is_multiple_of(pack) && pointer.is_multiple_of(16) && stride == 1 && whole
+        let factor = |operand: &Option<Operand>| {
+            operand.as_ref().map_or(Line { pointer: 0, stride: 1 }, |operand| line(operand, operand.layout.offset()))
         };
-        let factors = packs(weight, weight_stride, &[]) && packs(bias, bias_stride, &[]);
-        let packed = u32::from(packs(x, x_stride, &nest.strides[1]))
-            | u32::from(packs(out, out_stride, &nest.strides[0])) << 1
-            | u32::from(factors) << 2;
+        let lines = [line(&self.out, nest.offsets[0]), line(&self.x, nest.offsets[1])];
+        let factors = [factor(&self.weight), factor(&self.bias)];
         let parameters = TwRows {
-            x,
-            out,
-            weight,
-            bias,
-            rows: nest.len() as u64,
-            length: length as u64,
-            x_stride: x_stride as i64,
-            out_stride: out_stride as i64,
-            weight_stride: weight_stride as i64,
-            bias_stride: bias_stride as i64,
             lanes: plan.lanes as u32,
-            packed,
             variant: self.variant,
             eps: self.eps,
-            nest: TwNest::new(&nest.shape, nest.strides.each_ref().map(|strides| &strides[..])),
+            ..parameters(nest, length, pack, lines, factors)
         };
         let kernel = self.kernels.get(cuda, self.op, plan.team.number() * ELEMENTS.len() + element)?;
         let mut launch = Launch::linear(kernel, blocks as u32, plan.threads as u32);
@@ -217,11 +199,37 @@ impl Rows<'_> {
     }
 }
 
-/// The stride of the last axis; 1 where there is but one element, whose stride says nothing.
-fn step(operand: &Operand) -> isize {
-    match (operand.layout.shape().last(), operand.layout.strides().last()) {
-        (Some(&len), Some(&stride)) if len > 1 => stride,
-        _ => 1,
+/// The first element of an operand and the stride along its last axis.
+#[derive(Clone, Copy)]
+struct Line {
+    pointer: u64,
+    stride: isize,
+}
+
+/// Where the rows of output and input are, `nest` being the axes before the last, and where weight and bias (or 0).
+fn parameters(nest: &Loops<2>, length: usize, pack: usize, lines: [Line; 2], factors: [Line; 2]) -> TwRows {
+    let packs = |line: Line, strides: &[isize]| {
+        let whole = strides.iter().all(|step| step.unsigned_abs().is_multiple_of(pack));
+        length.is_multiple_of(pack) && line.pointer.is_multiple_of(16) && line.stride == 1 && whole
+    };
+    let ([out, x], [weight, bias]) = (lines, factors);
+    let packed = u32::from(packs(x, &nest.strides[1]))
+        | u32::from(packs(out, &nest.strides[0])) << 1
+        | u32::from(packs(weight, &[]) && packs(bias, &[])) << 2;
+    TwRows {
+        x: x.pointer,
+        out: out.pointer,
+        weight: weight.pointer,
+        bias: bias.pointer,
+        rows: nest.len() as u64,
+        length: length as u64,
+        x_stride: x.stride as i64,
+        out_stride: out.stride as i64,
+        weight_stride: weight.stride as i64,
+        bias_stride: bias.stride as i64,
+        packed,
+        nest: TwNest::new(&nest.shape, nest.strides.each_ref().map(|strides| &strides[..])),
+        ..TwRows::default()
     }
 }
 

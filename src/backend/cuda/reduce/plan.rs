@@ -48,6 +48,17 @@ pub(super) struct Plan {
     pub grid: [u32; 3],
 }
 
+impl Plan {
+    /// The states that the parts leave in memory.
+    pub fn states(&self, kept: &Loops<3>, pack: usize) -> usize {
+        let outputs = match &self.columns {
+            None => kept.len(),
+            Some(columns) => kept.len() / kept.shape[columns.axis] * columns.packs * pack,
+        };
+        if self.splits > 1 { outputs * self.splits as usize } else { 0 }
+    }
+}
+
 /// Blocks of a split reduction on each multiprocessor: as many as run at once.
 const RESIDENT: usize = 4;
 /// Packs that a thread loads before it uses the first, as in `cuda/reduce/kernels.h`.
