@@ -1,11 +1,357 @@
-//! Matrix products.
+//! Matrix products: `activation(a @ b + bias) + residual`, batched.
+//!
+//! One kernel computes a tile of the result for each workgroup. It is specialised by how each matrix is read: along k or along its
+//! other axis, whichever lies closer in memory, in vectors of four where they are aligned. Batches that share `b` are rows of one
+//! taller product. A product with a vector is a dot product for each row, which the reductions do better.
 
-use super::super::{Matmul, Operand, unsupported};
+use smallvec::SmallVec;
+
+use super::super::{Activation, Matmul, Operand, op, unsupported};
 use super::Wgpu;
+use super::kernel::{Key, RING_SLOT, Source};
+use super::operand::{self, Format, Window};
+use super::rows::{self, Words};
+use super::shader::{self, Access};
 use crate::error::Result;
+use crate::layout::{self, Dims, Layout, Loops, Order, Strides};
+
+const KERNEL: &str = include_str!("../../../wgsl-fallback/matmul.wgsl");
+
+/// Parameter words: `rows, columns, steps of k, products, offsets of out, a, b, bias and residual`, then the strides of a (row, k),
+/// b (column, k), out, bias and residual (row, column), then the loops over the products.
+const HEAD: usize = 19;
+const OFFSETS: usize = 4;
+const STRIDES: usize = 9;
+/// Out, a, b, bias and residual.
+const OPERANDS: usize = 5;
+/// Tiles of 128 that keep any GPU busy; below that, tiles of 64 give it more to share out.
+const BUSY: usize = 128;
+
+/// How a matrix is brought to workgroup memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Side {
+    pub along_k: bool,
+    pub access: Access,
+}
+
+/// What a matrix product kernel is specialised by.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Variant {
+    pub format: Format,
+    /// Blocks of 4 x 4 results that an invocation has in each direction: 1 for tiles of 64, 2 for 128.
+    pub blocks: u32,
+    pub a: Side,
+    pub b: Side,
+    pub out: Access,
+    pub bias: bool,
+    pub activation: Activation,
+    pub residual: bool,
+    /// Loops over the products.
+    pub rank: usize,
+}
+
+fn how(access: Access) -> &'static str {
+    match access {
+        Access::Chunks => "chunks",
+        Access::Elements => "elements",
+    }
+}
+
+impl Side {
+    fn code(self) -> u8 {
+        u8::from(self.along_k) | u8::from(self.access == Access::Chunks) << 1
+    }
+
+    /// The functions that read operand `name` into its tile and its tile into blocks.
+    fn wgsl(self, name: &str) -> String {
+        let part = |section: &str| shader::fill(shader::section(KERNEL, section), &[("n", name)]);
+        let direction = if self.along_k { "along k" } else { "along free" };
+        part("tile") + &part(&format!("vector {}", how(self.access))) + &part(direction)
+    }
+}
+
+impl Variant {
+    fn key(&self) -> Key {
+        let terms = u8::from(self.bias) | u8::from(self.residual) << 1 | u8::from(self.out == Access::Chunks) << 2;
+        let own = [
+            self.format as u8,
+            self.blocks as u8,
+            self.a.code(),
+            self.b.code(),
+            terms,
+            self.activation as u8,
+            self.rank as u8,
+        ];
+        let mut spec = [0; 16];
+        spec[..own.len()].copy_from_slice(&own);
+        Key { name: "matmul", spec }
+    }
+
+    pub fn source(&self) -> Source {
+        let free = format!("{}u", 64 * self.blocks);
+        let compute = self.format.compute();
+        let mut wgsl = shader::codecs(&[self.format]);
+        wgsl.push_str(&shader::output("out", 0, self.format, self.out));
+        wgsl.push_str(&shader::input("a", 1, self.format, self.a.access, false));
+        wgsl.push_str(&shader::input("b", 2, self.format, self.b.access, false));
+        let mut writable = vec![true, false, false];
+        for (present, name) in [(self.bias, "bias"), (self.residual, "residual")] {
+            if present {
+                wgsl.push_str(&shader::input(name, writable.len(), self.format, Access::Elements, false));
+                writable.push(false);
+            }
+        }
+        let activation = match self.activation {
+            Activation::None => None,
+            Activation::Relu => Some("relu"),
+            Activation::Gelu => Some("gelu"),
+            Activation::Silu => Some("silu"),
+        };
+        if activation.is_some() {
+            wgsl.push_str(&shader::scalar_functions(self.format));
+        }
+        wgsl.push_str(&rows::nest("batch", self.rank, HEAD, OPERANDS));
+        wgsl.push_str(&shader::fill(shader::section(KERNEL, "block"), &[("S", compute), ("free", &free)]));
+        wgsl.push_str(&self.a.wgsl("a"));
+        wgsl.push_str(&self.b.wgsl("b"));
+        let term = |present: bool, name: &str| if present { shader::section(KERNEL, name) } else { "" };
+        let activation = activation.map_or(String::new(), |name| {
+            shader::fill(shader::section(KERNEL, "activation"), &[("op", name), ("S", compute)])
+        });
+        let values = [
+            ("S", compute),
+            ("bias", term(self.bias, "bias")),
+            ("activation", &activation),
+            ("residual", term(self.residual, "residual")),
+        ];
+        wgsl.push_str(&shader::fill(shader::section(KERNEL, "product"), &values));
+        wgsl.push_str(shader::section(KERNEL, &format!("write {}", how(self.out))));
+        wgsl.push_str(&self.main());
+        Source { wgsl, writable, params: HEAD + (1 + OPERANDS) * self.rank }
+    }
+
+    /// The entry point, with a line for each vector and block of an invocation.
+    fn main(&self) -> String {
+        let part = |section: &str, values: &[(&str, &str)]| shader::fill(shader::section(KERNEL, section), values);
+        let [mut begin, mut fetch, mut keep, mut prefetch, mut fragments, mut multiply, mut end] =
+            [const { String::new() }; 7];
+        let sides = [
+            ("a", "first_row", "rows", "y", "param(9u), param(10u)"),
+            ("b", "first_column", "columns", "x", "param(11u), param(12u)"),
+        ];
+        for (n, free, frees, lane, strides) in sides {
+            for i in 0..self.blocks {
+                let (next, slot) = (format!("next_{n}{i}"), format!("local + {}u", 256 * i));
+                let (block, at) = (format!("{n}{i}"), format!("{lane} + {}u", 16 * i));
+                let values = [
+                    ("n", n),
+                    ("next", next.as_str()),
+                    ("slot", &slot),
+                    ("free", free),
+                    ("frees", frees),
+                    ("strides", strides),
+                    ("block", &block),
+                    ("at", &at),
+                ];
+                fetch.push_str(&part("fetch", &values));
+                keep.push_str(&part("keep", &values));
+                prefetch.push_str(&part("prefetch", &values));
+                fragments.push_str(&part("fragment", &values));
+            }
+        }
+        for i in 0..self.blocks {
+            for j in 0..self.blocks {
+                let (c, a, b) = (format!("c{i}{j}"), format!("a{i}"), format!("b{j}"));
+                let (down, across) = (format!("{}u", 64 * i), format!("{}u", 64 * j));
+                let values = [("c", c.as_str()), ("a", &a), ("b", &b), ("i", &down), ("j", &across)];
+                begin.push_str(&part("begin", &values));
+                multiply.push_str(&part("multiply", &values));
+                end.push_str(&part("end", &values));
+            }
+        }
+        let values = [
+            ("begin", begin.as_str()),
+            ("fetch", &fetch),
+            ("keep", &keep),
+            ("prefetch", &prefetch),
+            ("fragments", &fragments),
+            ("multiply", &multiply),
+            ("end", &end),
+        ];
+        part("main", &values)
+    }
+}
+
+/// The operands in the order of the parameters; those that are missing follow the output, which changes nothing for the others.
+struct Job<'a> {
+    operands: [Operand<'a>; OPERANDS],
+    bias: bool,
+    activation: Activation,
+    residual: bool,
+}
 
 impl Wgpu {
-    pub(super) fn matmul_batched(&self, op: Matmul, _out: Operand) -> Result<()> {
-        Err(unsupported(&self.info, "matmul", op.a.dtype, "there is no kernel for it"))
+    pub(super) fn matmul_batched(&self, op: Matmul, out: Operand) -> Result<()> {
+        let Matmul { a, b, bias, activation, residual } = op;
+        self.require("matmul", out.dtype)?;
+        let (batch, steps) = (out.layout.rank() - 2, a.layout.shape()[a.layout.rank() - 1]);
+        let (rows, columns) = (out.layout.shape()[batch], out.layout.shape()[batch + 1]);
+        if (rows == 1 || columns == 1)
+            && steps > 0
+            && bias.is_none()
+            && residual.is_none()
+            && activation == Activation::None
+        {
+            return self.matrix_vector(a, b, out);
+        }
+        let job = Job {
+            operands: [out, a, b, bias.unwrap_or(out), residual.unwrap_or(out)],
+            bias: bias.is_some(),
+            activation,
+            residual: residual.is_some(),
+        };
+        // Every operand over the axes `batch.., m, n, k`, with stride 0 where it has none of them.
+        let shape: Dims = out.layout.shape().iter().copied().chain([steps.max(1)]).collect();
+        let joint = |operand: Operand, axes: [Option<usize>; 3]| {
+            let (own, rank) = (operand.layout.strides(), operand.layout.rank());
+            if operand.layout.is_empty() {
+                // Without steps the matrices are not read.
+                return Layout::from_parts(shape.clone(), Strides::from_elem(0, rank + 1), 0);
+            }
+            let matrix = axes.map(|axis| axis.map_or(0, |axis| own[rank - 2 + axis]));
+            let strides = own[..rank - 2].iter().copied().chain(matrix).collect();
+            Layout::from_parts(shape.clone(), strides, operand.layout.offset())
+        };
+        let full = [Some(0), Some(1), None];
+        let [_, _, _, plus, last] = job.operands;
+        let layouts = [
+            joint(out, full),
+            joint(a, [Some(0), None, Some(1)]),
+            joint(b, [None, Some(1), Some(0)]),
+            joint(plus, full),
+            joint(last, full),
+        ];
+        let axes: SmallVec<[usize; 6]> = (0..batch + 2).collect();
+        let limits = &self.gpu.limits;
+        layout::split(layouts, &axes, &|part| job.fits(part, limits), &mut |part| {
+            if !job.fits(part, limits) {
+                let reason = "a row of `a` or a column of `b` reaches over more memory than a binding of the device; copy it with \
+                              `to_contiguous`, multiply in pieces, or use the CPU";
+                return Err(unsupported(&self.info, "matmul", out.dtype, reason));
+            }
+            self.matmul_part(&job, part, steps)
+        })
+    }
+
+    /// A product with a single row or column: a dot product of every row of `a` with every column of `b`.
+    fn matrix_vector(&self, a: Operand, b: Operand, out: Operand) -> Result<()> {
+        let rank = out.layout.rank();
+        let shape: Dims = out.layout.shape().iter().copied().chain([a.layout.shape()[rank - 1]]).collect();
+        let expand = |layout: &Layout, free: usize, k: usize| {
+            let (own, mut strides) = (layout.strides(), Strides::from_elem(0, rank + 1));
+            strides[..rank - 2].copy_from_slice(&own[..rank - 2]);
+            strides[free] = own[rank - 2 + (1 - k)];
+            strides[rank] = own[rank - 2 + k];
+            Layout::from_parts(shape.clone(), strides, layout.offset())
+        };
+        let (left, right) = (expand(a.layout, rank - 2, 1), expand(b.layout, rank - 1, 0));
+        let (a, b) = (Operand { layout: &left, ..a }, Operand { layout: &right, ..b });
+        // The larger operand leads: its strides decide how the work is shared.
+        let (x, y) = if shape[rank - 1] == 1 { (a, b) } else { (b, a) };
+        self.reduce_axes(op::Reduce::Dot, x, Some(y), &[rank], out)
+    }
+
+    fn matmul_part(&self, job: &Job, part: &[Layout; OPERANDS], steps: usize) -> Result<()> {
+        let limits = &self.gpu.limits;
+        let rank = part[0].rank();
+        let (n_axis, k_axis) = (rank - 2, rank - 1);
+        let (items, rows, row_strides) = item_loops(part);
+        let columns = part[0].shape()[n_axis];
+        let products = items.len();
+        let mut windows: SmallVec<[Window; OPERANDS]> = SmallVec::new();
+        let mut words = Words::from_elem(0, HEAD);
+        words[..OFFSETS].copy_from_slice(&[rows as u32, columns as u32, steps as u32, products as u32]);
+        for (i, operand) in job.operands.iter().enumerate() {
+            let (window, offset) = Window::new(*operand, &part[i], limits)?;
+            words[OFFSETS + i] = offset;
+            if i < 3 || (i == 3 && job.bias) || (i == 4 && job.residual) {
+                windows.push(window);
+            }
+        }
+        // The axis of each operand's second stride.
+        let strides = |i: usize| -> [isize; 2] {
+            match i {
+                1 => [row_strides[1], part[1].strides()[k_axis]],
+                2 => [part[2].strides()[n_axis], part[2].strides()[k_axis]],
+                _ => [row_strides[i], part[i].strides()[n_axis]],
+            }
+        };
+        for (word, i) in [1, 2, 0, 3, 4].into_iter().enumerate() {
+            words[STRIDES + 2 * word] = strides(i)[0] as u32;
+            words[STRIDES + 2 * word + 1] = strides(i)[1] as u32;
+        }
+        let access = |i: usize, len: usize, step: isize, other: isize| {
+            let others = items.strides[i].iter().chain([&other]).copied().collect::<Strides>();
+            let vectors = rows::has_vectors(len, step, words[OFFSETS + i], &others);
+            if vectors { Access::Chunks } else { Access::Elements }
+        };
+        let side = |i: usize, frees: usize| {
+            let [free, k] = strides(i);
+            let along_k = frees == 1 || k.unsigned_abs() <= free.unsigned_abs();
+            let access = if along_k { access(i, steps, k, free) } else { access(i, frees, free, k) };
+            Side { along_k, access }
+        };
+        let [row, column] = strides(0);
+        let (a, b, out) = (side(1, rows), side(2, columns), access(0, columns, column, row));
+        let format = Format::from(job.operands[0].dtype);
+        let large = products * rows.div_ceil(128) * columns.div_ceil(128) >= BUSY;
+        let wide = matches!(format.compute(), "f64" | "i64");
+        let blocks = if large && rows > 64 && columns > 64 && !wide { 2 } else { 1 };
+        rows::nest_words(&mut words, &items);
+        let variant = Variant {
+            format,
+            blocks,
+            a,
+            b,
+            out,
+            bias: job.bias,
+            activation: job.activation,
+            residual: job.residual,
+            rank: items.rank(),
+        };
+        let kernel = self.gpu.kernel(variant.key(), || variant.source())?;
+        let tile = 64 * blocks as usize;
+        let groups = (products * rows.div_ceil(tile)) as u64 * columns.div_ceil(tile) as u64;
+        self.gpu.dispatch(&kernel, &windows, &words, self.gpu.grid(groups))
+    }
+}
+
+impl Job<'_> {
+    /// Whether every operand can be bound, and the products described, at once.
+    fn fits(&self, part: &[Layout; OPERANDS], limits: &wgpu::Limits) -> bool {
+        let size = self.operands[0].dtype.size();
+        let rank = part[0].rank();
+        let (items, ..) = item_loops(part);
+        part.iter().all(|layout| operand::fits(layout, size, limits))
+            && part[0].shape()[..rank - 1].iter().product::<usize>() <= 1 << 31
+            && part[0].shape()[rank - 1] <= 1 << 31
+            && HEAD + (1 + OPERANDS) * items.rank() <= RING_SLOT as usize / 4
+    }
+}
+
+/// The loops over products, then the rows of a product and the operands' strides from row to row.
+///
+/// Batches whose rows follow one another in `a` and in the result, and which share `b`, are one product with more rows.
+fn item_loops(part: &[Layout; OPERANDS]) -> (Loops<OPERANDS>, usize, [isize; OPERANDS]) {
+    let axes: Dims = (0..part[0].rank() - 2).collect();
+    let mut loops = layout::collapse_axes(part.each_ref(), &axes, Order::RowMajor);
+    let shares_b = loops.strides[2].last() == Some(&0);
+    match (shares_b, loops.shape.last().copied()) {
+        (true, Some(rows)) => {
+            loops.shape.pop();
+            let strides = loops.strides.each_mut().map(|strides| strides.pop().unwrap_or(0));
+            (loops, rows, strides)
+        }
+        _ => (loops, 1, [0; OPERANDS]),
     }
 }

@@ -14,6 +14,7 @@ mod norm;
 mod operand;
 mod random;
 mod reduce;
+mod rows;
 mod shader;
 mod softmax;
 mod staging;

@@ -130,6 +130,7 @@ fn words(v: u64) -> [u32; 2] {
 }
 
 /// The part of a buffer that a dispatch binds: whole padding units, so that the vector around every element lies inside.
+#[derive(Clone, Copy)]
 pub(super) struct Window<'a> {
     buffer: &'a wgpu::Buffer,
     start: u64,

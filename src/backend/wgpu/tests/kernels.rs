@@ -10,7 +10,7 @@ use super::super::random;
 use super::super::shader::Access;
 use crate::backend::op::{Binary, Compare, Domain, Unary};
 
-fn domain_contains(domain: Domain, format: Format) -> bool {
+pub(super) fn domain_contains(domain: Domain, format: Format) -> bool {
     match format {
         Format::Bits16 => false,
         Format::Bool => domain == Domain::Bool,
@@ -21,7 +21,7 @@ fn domain_contains(domain: Domain, format: Format) -> bool {
 }
 
 /// Fails with the compiler's message unless naga accepts the module in both places of its parameters.
-fn validate(what: &str, source: &Source) {
+pub(super) fn validate(what: &str, source: &Source) {
     let limits = wgpu::Limits { max_immediate_size: 128, ..Default::default() };
     for params in [Params::place(source.params, &limits), Params::Ring { bytes: source.params * 4 }] {
         let text = module_text(&source.wgsl, params);

@@ -3,6 +3,7 @@
 mod accuracy;
 mod device;
 mod kernels;
+mod rows;
 
 use super::Wgpu;
 use crate::backend::{Backend, Buffer, Operand};
