@@ -1,8 +1,10 @@
-// Uniform random numbers: element i depends on the key and i alone, so the bits are the same on every backend.
+// Random numbers: element i depends on the key and i alone, so the bits are the same on every backend.
 //
-// One block of Philox serves four elements (two of f64): its counter is the block's number, and element i takes word i % 4 (words
-// 2 (i % 2) and the next). The number is made of as many high bits as the type's precision holds, so it is exact and below 1.
+// One block of Philox serves four elements (two uniform f64): its counter is the block's number, and element i takes word i % 4
+// (words 2 (i % 2) and the next). A uniform number is made of as many high bits as the type's precision holds, so it is exact and
+// below 1; a normal one is a function of its word in integer arithmetic (normal.h).
 #include "tilework/abi.h"
+#include "tilework/normal.h"
 #include "tilework/philox.h"
 #include "tilework/vector.h"
 
@@ -30,15 +32,34 @@ __device__ __forceinline__ double uniform<double>(const tw::Philox& random, int 
 }
 
 template <class S>
+struct Uniform {
+    static constexpr int N = sizeof(S) == 8 ? 2 : 4;
+    static __device__ __forceinline__ S at(const tw::Philox& random, int i) { return uniform<S>(random, i); }
+};
+
+template <class S>
+struct Normal {
+    static constexpr int N = 4;
+    static __device__ __forceinline__ S at(const tw::Philox& random, int i) {
+        return tw::narrow<S>(tw::normal(random.word[i], tw::kNormalTable));
+    }
+};
+
+template <>
+__device__ __forceinline__ double Normal<double>::at(const tw::Philox& random, int i) {
+    return double(tw::normal(random.word[i], tw::kNormalTable));
+}
+
+template <class S, template <class> class Distribution>
 __device__ __forceinline__ void fill(const TwRandom& launch) {
-    constexpr int N = sizeof(S) == 8 ? 2 : 4;
+    constexpr int N = Distribution<S>::N;
     uint64_t block = uint64_t(blockIdx.x) * TW_THREADS + threadIdx.x, first = block * N;
     if (first >= launch.length) return;
     tw::Philox counter = {{uint32_t(block), uint32_t(block >> 32), 0, 0}};
     tw::Philox random = tw::philox4x32_10(counter, launch.key[0], launch.key[1]);
     tw::Vector<S, N> numbers;
 #pragma unroll
-    for (int i = 0; i < N; ++i) numbers.at[i] = uniform<S>(random, i);
+    for (int i = 0; i < N; ++i) numbers.at[i] = Distribution<S>::at(random, i);
     S* out = reinterpret_cast<S*>(launch.out) + first;
     if (launch.length - first >= N && launch.out % sizeof numbers == 0) {
         tw::store_vector(out, numbers);
@@ -52,13 +73,17 @@ __device__ __forceinline__ void fill(const TwRandom& launch) {
 
 }  // namespace
 
-#define TW_UNIFORM(DTYPE)                                                        \
+#define TW_RANDOM(DTYPE)                                                         \
     extern "C" __global__ void __launch_bounds__(TW_THREADS)                     \
         uniform_##DTYPE(const __grid_constant__ TwRandom launch) {               \
-        fill<tw::DTYPE>(launch);                                                 \
+        fill<tw::DTYPE, Uniform>(launch);                                        \
+    }                                                                            \
+    extern "C" __global__ void __launch_bounds__(TW_THREADS)                     \
+        normal_##DTYPE(const __grid_constant__ TwRandom launch) {                \
+        fill<tw::DTYPE, Normal>(launch);                                         \
     }
 
-TW_UNIFORM(f32)
-TW_UNIFORM(f64)
-TW_UNIFORM(f16)
-TW_UNIFORM(bf16)
+TW_RANDOM(f32)
+TW_RANDOM(f64)
+TW_RANDOM(f16)
+TW_RANDOM(bf16)

@@ -1,5 +1,7 @@
 // A random word to a standard normal number in integer arithmetic: src/backend/normal.rs says how, and these are its lines.
-// The kernel that includes this file declares `normal_table: array<i32>` and binds `normal::TABLE` to it.
+// The table is `normal::TABLE`.
+
+@group(0) @binding(1) var<storage, read> normal_table: array<i32>;
 
 // The high word of a * b for a signed and an unsigned factor, rounded down.
 fn mul_high(a: i32, b: u32) -> i32 {

@@ -57,6 +57,18 @@ fn draw(n: u32) -> vec4<f64> {
     return vec4<f64>(wide(a.x, a.y), wide(a.z, a.w), wide(b.x, b.y), wide(b.z, b.w));
 }
 
+//# normal f32
+fn draw(n: u32) -> vec4<f32> {
+    let words = block(n);
+    return vec4<f32>(normal(words.x), normal(words.y), normal(words.z), normal(words.w));
+}
+
+//# normal f64
+fn draw(n: u32) -> vec4<f64> {
+    let words = block(n);
+    return vec4<f64>(f64(normal(words.x)), f64(normal(words.y)), f64(normal(words.z)), f64(normal(words.w)));
+}
+
 //# main
 @compute @workgroup_size($workgroup)
 fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(num_workgroups) grid: vec3<u32>, @builtin(local_invocation_index) lane: u32) {

@@ -22,7 +22,7 @@ mod staging;
 mod tests;
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::{Backend, DeviceInfo, Matmul, Operand, Source, Timestamp, op, unsupported};
@@ -40,6 +40,8 @@ pub(crate) struct Wgpu {
     info: DeviceInfo,
     gpu: Arc<Gpu>,
     pool: Arc<Pool<Memory>>,
+    /// For normal random numbers.
+    normal_table: OnceLock<super::Buffer>,
 }
 
 impl Wgpu {
@@ -48,7 +50,7 @@ impl Wgpu {
         let adapter::Opened { device, queue, info, faults } = adapter::open(ordinal)?;
         let gpu = Arc::new(Gpu::new(device, queue, faults));
         let pool = Pool::new(Memory(Arc::clone(&gpu)), PoolConfig::from_env());
-        Ok(Self { info, gpu, pool })
+        Ok(Self { info, gpu, pool, normal_table: OnceLock::new() })
     }
 
     /// Refuses a type that the device does not have.
@@ -175,11 +177,6 @@ impl Backend for Wgpu {
     }
 
     fn random(&self, op: op::Random, key: u64, out: Operand) -> Result<()> {
-        match op {
-            op::Random::Uniform => self.random_uniform(key, out),
-            op::Random::Normal => {
-                Err(unsupported(&self.info, op.name(), out.dtype, "normal numbers are made on the CPU and on CUDA"))
-            }
-        }
+        self.random_fill(op, key, out)
     }
 }

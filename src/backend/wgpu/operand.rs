@@ -146,6 +146,11 @@ impl<'a> Window<'a> {
         Ok((window, (layout.offset() - start as usize / size) as u32))
     }
 
+    /// The window on the first `bytes` bytes of `buffer`.
+    pub fn head(buffer: &'a super::super::Buffer, bytes: usize) -> Result<Self> {
+        Ok(Self { buffer: memory::raw(buffer)?, start: 0, bytes: bytes as u64 })
+    }
+
     /// As a resource of a bind group.
     pub fn binding(&self) -> wgpu::BindingResource<'_> {
         wgpu::BindingResource::Buffer(wgpu::BufferBinding {

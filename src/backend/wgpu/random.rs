@@ -2,7 +2,7 @@
 
 use smallvec::smallvec;
 
-use super::super::{Operand, op, unsupported};
+use super::super::{Backend, Operand, normal, op, unsupported};
 use super::Wgpu;
 use super::kernel::{Key, Source};
 use super::operand::{self, Format, Window};
@@ -11,32 +11,40 @@ use crate::error::Result;
 use crate::layout::Layout;
 
 const KERNEL: &str = include_str!("../../../wgsl-fallback/random.wgsl");
+const NORMAL: &str = include_str!("../../../wgsl-fallback/normal.wgsl");
 /// Elements of one dispatch; a multiple of the elements in a block for every type.
 const PART: usize = 1 << 28;
 
-/// The kernel of uniform numbers in `format`.
-pub(super) fn uniform_source(format: Format) -> Source {
+/// The kernel of random numbers in `format`.
+pub(super) fn random_source(op: op::Random, format: Format) -> Source {
     let workgroup = WORKGROUP.to_string();
     let wgsl = [
         shader::codecs(&[format]),
         shader::output("out", 0, format, Access::Chunks),
         shader::section(KERNEL, "philox").to_owned(),
-        shader::section(KERNEL, &format!("uniform {}", format.name())).to_owned(),
+        match op {
+            op::Random::Uniform => shader::section(KERNEL, &format!("uniform {}", format.name())).to_owned(),
+            op::Random::Normal => [NORMAL, shader::section(KERNEL, &format!("normal {}", format.compute()))].concat(),
+        },
         shader::fill(shader::section(KERNEL, "main"), &[("workgroup", &workgroup)]),
     ];
-    Source { wgsl: wgsl.concat(), writable: vec![true], params: 8 }
+    let writable = match op {
+        op::Random::Uniform => vec![true],
+        op::Random::Normal => vec![true, false],
+    };
+    Source { wgsl: wgsl.concat(), writable, params: 8 }
 }
 
 impl Wgpu {
-    pub(super) fn random_uniform(&self, key: u64, out: Operand) -> Result<()> {
-        self.require(op::Random::Uniform.name(), out.dtype)?;
+    pub(super) fn random_fill(&self, op: op::Random, key: u64, out: Operand) -> Result<()> {
+        self.require(op.name(), out.dtype)?;
         let format = Format::from(out.dtype);
         let mut spec = [0u8; 16];
         spec[0] = format as u8;
-        let kernel = self.gpu.kernel(Key { name: "rand", spec }, || uniform_source(format))?;
+        let kernel = self.gpu.kernel(Key { name: op.name(), spec }, || random_source(op, format))?;
         let len = out.layout.len();
         if !out.layout.is_contiguous() || !out.layout.offset().is_multiple_of(4) {
-            return Err(unsupported(&self.info, "rand", out.dtype, "the output has to be a whole row-major tensor"));
+            return Err(unsupported(&self.info, op.name(), out.dtype, "the output has to be a whole row-major tensor"));
         }
         let fits = |layout: &Layout| operand::fits(layout, format.size(), &self.gpu.limits);
         let part_at = |at: usize, n: usize| Layout::from_parts(smallvec![n], smallvec![1], out.layout.offset() + at);
@@ -47,13 +55,31 @@ impl Wgpu {
         for at in (0..len).step_by(step) {
             let n = step.min(len - at);
             let (window, offset) = Window::new(out, &part_at(at, n), &self.gpu.limits)?;
-            // A block of four words holds four numbers, or two of f64.
-            let block = (at / if format == Format::F64 { 2 } else { 4 }) as u64;
+            // A block of four words holds four numbers, or two uniform ones of f64.
+            let wide = format == Format::F64 && op == op::Random::Uniform;
+            let block = (at / if wide { 2 } else { 4 }) as u64;
             let params =
                 [n as u32, offset / 4, key as u32, (key >> 32) as u32, block as u32, (block >> 32) as u32, 0, 0];
             let grid = self.gpu.grid(n.div_ceil(4 * WORKGROUP as usize) as u64);
-            self.gpu.dispatch(&kernel, &[window], &params, grid)?;
+            match op {
+                op::Random::Uniform => self.gpu.dispatch(&kernel, &[window], &params, grid)?,
+                op::Random::Normal => self.gpu.dispatch(&kernel, &[window, self.normal_table()?], &params, grid)?,
+            }
         }
         Ok(())
+    }
+
+    /// The table of the normal distribution, on the device since its first use.
+    fn normal_table(&self) -> Result<Window<'_>> {
+        let bytes = bytemuck::cast_slice(&normal::TABLE);
+        let table = match self.normal_table.get() {
+            Some(table) => table,
+            None => {
+                let table = self.allocate(bytes.len())?;
+                self.write(&table, bytes)?;
+                self.normal_table.get_or_init(|| table)
+            }
+        };
+        Window::head(table, bytes.len())
     }
 }

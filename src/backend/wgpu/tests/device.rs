@@ -19,7 +19,7 @@ fn open_with(config: PoolConfig, change: impl FnOnce(&mut wgpu::Limits)) -> Wgpu
     change(&mut gpu.limits);
     let gpu = Arc::new(gpu);
     let pool = Pool::new(Memory(Arc::clone(&gpu)), config);
-    Wgpu { info, gpu, pool }
+    Wgpu { info, gpu, pool, normal_table: Default::default() }
 }
 
 fn layout(shape: &[usize], strides: &[isize], offset: usize) -> Layout {

@@ -8,7 +8,7 @@ use super::super::kernel::{Params, Source, module_text};
 use super::super::operand::Format;
 use super::super::random;
 use super::super::shader::Access;
-use crate::backend::op::{Binary, Compare, Domain, Unary};
+use crate::backend::op::{Binary, Compare, Domain, Random, Unary};
 
 pub(super) fn domain_contains(domain: Domain, format: Format) -> bool {
     match format {
@@ -109,6 +109,8 @@ fn cast_kernels_are_valid() {
 #[test]
 fn random_kernels_are_valid() {
     for format in [Format::F32, Format::F16, Format::BF16, Format::F64] {
-        validate(&format!("rand {format:?}"), &random::uniform_source(format));
+        for op in [Random::Uniform, Random::Normal] {
+            validate(&format!("{} {format:?}", op.name()), &random::random_source(op, format));
+        }
     }
 }
