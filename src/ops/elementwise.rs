@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::backend::Source;
 use crate::backend::op::{self, Binary, Compare, Unary};
 use crate::device::Device;
-use crate::dtype::{Element, Float, Number, Scalar, Sealed, Signed};
+use crate::dtype::{Element, Float, Number, Scalar, Signed};
 use crate::error::{Error, Result};
 use crate::layout::{Dims, Layout, broadcast_shape};
 use crate::tensor::Tensor;
