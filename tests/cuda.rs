@@ -1,0 +1,149 @@
+//! The machinery under the CUDA backend, on a GPU: transfers, memory and threads. Without one all tests are reported as ignored.
+//!
+//! What operations compute is the conformance suite's matter; here it is what happens around them.
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use tilework::{Device, Error, Tensor};
+
+type Case = fn(&Device) -> Result<(), Failed>;
+
+const CASES: [(&str, Case); 7] = [
+    ("transfers_of_every_length_around_a_slot", transfers_of_every_length_around_a_slot),
+    ("small_uploads_behind_a_busy_stream", small_uploads_behind_a_busy_stream),
+    ("a_part_is_read_from_its_offset", a_part_is_read_from_its_offset),
+    ("out_of_memory_and_on", out_of_memory_and_on),
+    ("tensors_dropped_in_flight", tensors_dropped_in_flight),
+    ("threads_share_a_device", threads_share_a_device),
+    ("trimming_gives_memory_back", trimming_gives_memory_back),
+];
+
+fn main() {
+    let device = Device::cuda(0);
+    let trials = CASES.map(|(name, case)| match &device {
+        Ok(device) => {
+            let device = device.clone();
+            Trial::test(name, move || case(&device))
+        }
+        Err(error) => Trial::test(format!("{name}: {error}"), || Ok(())).with_ignored_flag(true),
+    });
+    // One after the other: some look at the statistics of the device that all share.
+    let arguments = Arguments { test_threads: Some(1), ..Arguments::from_args() };
+    libtest_mimic::run(&arguments, trials.into()).exit();
+}
+
+/// Numbers that differ from place to place and from tensor to tensor.
+fn pattern(len: usize, seed: u32) -> Vec<u32> {
+    (0..len as u32).map(|i| (i ^ seed.rotate_left(16)).wrapping_mul(0x9E37_79B9).wrapping_add(seed)).collect()
+}
+
+fn check(got: &[u32], expected: &[u32], what: &str) -> Result<(), Failed> {
+    match got.iter().zip(expected).position(|(a, b)| a != b) {
+        None if got.len() == expected.len() => Ok(()),
+        at => Err(format!("{what}: {} elements of {}, first difference at {at:?}", got.len(), expected.len()).into()),
+    }
+}
+
+/// A slot of pinned memory has 4 MiB, a ring four of them.
+fn transfers_of_every_length_around_a_slot(device: &Device) -> Result<(), Failed> {
+    const SLOT: usize = (4 << 20) / 4;
+    for base in [0, 1, 16, 128 << 10, SLOT / 2, SLOT, 2 * SLOT, 4 * SLOT, 5 * SLOT, 11 * SLOT] {
+        for len in [base.saturating_sub(1), base, base + 1] {
+            let expected = pattern(len, len as u32);
+            let tensor = Tensor::from_vec(expected.clone(), len, device)?;
+            check(&tensor.to_vec()?, &expected, &format!("{len} words"))?;
+        }
+    }
+    Ok(())
+}
+
+/// 100 MB of small uploads while the GPU has work: the ring comes round several times before the first of them is copied.
+fn small_uploads_behind_a_busy_stream(device: &Device) -> Result<(), Failed> {
+    let mut busy = Tensor::<f32>::ones(1 << 27, device)?;
+    for _ in 0..50 {
+        busy = busy.mul(1.000_1f32)?;
+    }
+    let len = |i: usize| 1 + i * 7919 % 5000;
+    let tensors: Result<Vec<_>, Error> =
+        (0..10_000).map(|i| Tensor::from_vec(pattern(len(i), i as u32), len(i), device)).collect();
+    for (i, tensor) in tensors?.into_iter().enumerate() {
+        check(&tensor.to_vec()?, &pattern(len(i), i as u32), &format!("upload {i}"))?;
+    }
+    Ok(())
+}
+
+fn a_part_is_read_from_its_offset(device: &Device) -> Result<(), Failed> {
+    let all = pattern(100_000, 3);
+    let tensor = Tensor::from_vec(all.clone(), 100_000, device)?;
+    for (start, end) in [(0, 1), (1, 2), (99_999, 100_000), (12_345, 67_890)] {
+        let (_, tail) = tensor.split_at(ndarray::Axis(0), start)?;
+        let (part, _) = tail.split_at(ndarray::Axis(0), end - start)?;
+        check(&part.to_vec()?, &all[start..end], &format!("{start}..{end}"))?;
+    }
+    Ok(())
+}
+
+fn out_of_memory_and_on(device: &Device) -> Result<(), Failed> {
+    let before = device.memory_stats().in_use;
+    let elements = 1usize << 40;
+    match Tensor::<f32>::zeros(elements, device) {
+        Err(Error::OutOfMemory { requested, .. }) if requested == 4 * elements => {}
+        other => return Err(format!("4 TiB gave {:?}", other.map(|_| ())).into()),
+    }
+    if device.memory_stats().in_use != before {
+        return Err("the failed request is counted as in use".into());
+    }
+    let sum = Tensor::<f32>::ones(1000, device)?.add(1.0f32)?.to_vec()?;
+    if sum == vec![2.0; 1000] { Ok(()) } else { Err("the next operation went wrong".into()) }
+}
+
+/// The memory of a tensor that is dropped while it is being read goes to the next one, which is written later.
+fn tensors_dropped_in_flight(device: &Device) -> Result<(), Failed> {
+    let x = Tensor::<f32>::ones(1 << 24, device)?;
+    let mut sums = Vec::new();
+    for i in 0..100u8 {
+        let y = x.add(f32::from(i))?;
+        let z = y.add(1.0f32)?;
+        drop(y);
+        let other = x.mul(-1.0f32)?;
+        sums.push((i, z));
+        drop(other);
+        if sums.len() == 8 {
+            for (i, z) in sums.drain(..) {
+                if z.to_vec()?.iter().any(|&v| v != f32::from(i) + 2.0) {
+                    return Err(format!("sum {i} was overwritten").into());
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn threads_share_a_device(device: &Device) -> Result<(), Failed> {
+    let shared = Tensor::<f32>::ones(10_000, device)?;
+    let work = |thread: u8| -> Result<(), Failed> {
+        for round in 0..200u8 {
+            let own = Tensor::from_vec(vec![f32::from(round); 10_000], 10_000, device)?;
+            let sum = own.add(&shared)?.mul(f32::from(thread))?.to_vec()?;
+            let expected = (f32::from(round) + 1.0) * f32::from(thread);
+            if sum.iter().any(|&v| v != expected) {
+                return Err(format!("thread {thread}, round {round}: not {expected}").into());
+            }
+        }
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8).map(|thread| scope.spawn(move || work(thread))).collect();
+        threads.into_iter().try_for_each(|thread| thread.join().unwrap_or_else(|_| Err("a thread panicked".into())))
+    })
+}
+
+fn trimming_gives_memory_back(device: &Device) -> Result<(), Failed> {
+    drop(Tensor::<f32>::ones(1 << 26, device)?);
+    let given_back = device.trim_memory();
+    let stats = device.memory_stats();
+    // With the pool off (TILEWORK_POOL=off) nothing is cached, so there is nothing to give back.
+    if (given_back >= 256 << 20 || std::env::var_os("TILEWORK_POOL").is_some()) && stats.reserved == stats.in_use {
+        return Ok(());
+    }
+    Err(format!("{given_back} bytes given back, and then {stats:?}").into())
+}
