@@ -41,14 +41,14 @@ template <class S>
 struct Normal {
     static constexpr int N = 4;
     static __device__ __forceinline__ S at(const tw::Philox& random, int i) {
-        return tw::narrow<S>(tw::normal(random.word[i], tw::kNormalTable));
+        float z = tw::normal(random.word[i], tw::kNormalTable);
+        if constexpr (sizeof(S) >= sizeof z) {
+            return S(z);
+        } else {
+            return tw::narrow<S>(z);
+        }
     }
 };
-
-template <>
-__device__ __forceinline__ double Normal<double>::at(const tw::Philox& random, int i) {
-    return double(tw::normal(random.word[i], tw::kNormalTable));
-}
 
 template <class S, template <class> class Distribution>
 __device__ __forceinline__ void fill(const TwRandom& launch) {
@@ -57,16 +57,20 @@ __device__ __forceinline__ void fill(const TwRandom& launch) {
     if (first >= launch.length) return;
     tw::Philox counter = {{uint32_t(block), uint32_t(block >> 32), 0, 0}};
     tw::Philox random = tw::philox4x32_10(counter, launch.key[0], launch.key[1]);
-    tw::Vector<S, N> numbers;
-#pragma unroll
-    for (int i = 0; i < N; ++i) numbers.at[i] = Distribution<S>::at(random, i);
+    constexpr int W = sizeof(S) == 8 ? 2 : 4;
     S* out = reinterpret_cast<S*>(launch.out) + first;
-    if (launch.length - first >= N && launch.out % sizeof numbers == 0) {
-        tw::store_vector(out, numbers);
-    } else {
 #pragma unroll
-        for (int i = 0; i < N; ++i) {
-            if (first + i < launch.length) out[i] = numbers.at[i];
+    for (int start = 0; start < N; start += W) {
+        tw::Vector<S, W> numbers;
+#pragma unroll
+        for (int i = 0; i < W; ++i) numbers.at[i] = Distribution<S>::at(random, start + i);
+        if (launch.length >= first + start + W && launch.out % sizeof numbers == 0) {
+            tw::store_vector(out + start, numbers);
+        } else {
+#pragma unroll
+            for (int i = 0; i < W; ++i) {
+                if (first + start + i < launch.length) out[start + i] = numbers.at[i];
+            }
         }
     }
 }
