@@ -16,6 +16,9 @@ mod kernels;
 #[path = "build/nvcc.rs"]
 mod nvcc;
 #[cfg(feature = "cuda")]
+#[path = "build/siblings.rs"]
+mod siblings;
+#[cfg(feature = "cuda")]
 #[path = "build/vocabulary.rs"]
 mod vocabulary;
 

