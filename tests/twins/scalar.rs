@@ -3,10 +3,14 @@
 use half::{bf16, f16};
 use tilework_host_twins::*;
 
+/// The distance of neighbouring floats at `x`.
+fn unit(x: f64) -> f64 {
+    2f64.powi((x.abs().max(f64::from(f32::MIN_POSITIVE)).log2().floor() as i32) - 23)
+}
+
 /// The largest error of `got` over all finite f16 and bf16 values, as a share of what is allowed: 4 units of float in the result
 /// and 2 in the operand, as the conformance suite's table has it.
 fn worst(got: unsafe extern "C" fn(f32) -> f32, exact: fn(f64) -> f64) -> (f64, f32) {
-    let unit = |x: f64| 2f64.powi((x.abs().max(f64::from(f32::MIN_POSITIVE)).log2().floor() as i32) - 23);
     let halves = (0..=u16::MAX).flat_map(|bits| [f16::from_bits(bits).to_f32(), bf16::from_bits(bits).to_f32()]);
     let errors = halves.filter(|x| x.is_finite()).map(|x| {
         let y = exact(f64::from(x));
@@ -58,6 +62,20 @@ fn gelu_tanh_and_sigmoid_of_halves() {
     assert!(share <= 1.0, "gelu_tanh: {share} of what is allowed, at {at}");
     let (share, at) = worst(twin_sigmoid_narrow, sigmoid);
     assert!(share <= 1.0, "sigmoid: {share} of what is allowed, at {at}");
+}
+
+/// Down to the smallest normal result, where the exponential alone would be subnormal.
+#[test]
+fn silu_keeps_its_tail() {
+    for i in 0..=11_200 {
+        let x = -92.0 + i as f32 / 100.0;
+        let exact = f64::from(x) * sigmoid(f64::from(x));
+        // SAFETY: arithmetic on a value alone.
+        for got in unsafe { [twin_silu(x), twin_silu_narrow(x)] } {
+            let error = (f64::from(got) - exact).abs();
+            assert!(error <= 5.0 * unit(exact), "silu({x}) is {got:e}, not {exact:e}");
+        }
+    }
 }
 
 #[test]

@@ -210,9 +210,13 @@ TW_HD T sigmoid(T x) {
     T e = exp(T(-abs(x)));
     return quotient(x < T(0) ? e : T(1), T(T(1) + e));
 }
+// Where e^x is subnormal and has lost bits, x e^x need not be: far on the left e^(x + 16), of an exact sum, is scaled last.
 template <class T>
 TW_HD T silu(T x) {
-    return mul(x, sigmoid(x));
+    bool far = x < T(-64);
+    T e = exp(T(far ? x + T(16) : -abs(x)));
+    T near = mul(x, quotient(x < T(0) ? e : T(1), T(T(1) + e)));
+    return far ? mul(mul(x, e), T(1.1253517471925912e-7)) : near;
 }
 
 // x times the normal distribution function, as erfc: relatively accurate on the left too, where 1 + erf would cancel.

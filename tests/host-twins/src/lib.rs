@@ -85,6 +85,12 @@ unsafe extern "C" {
     pub fn twin_sigmoid_narrow(x: f32) -> f32;
 }
 unsafe extern "C" {
+    pub fn twin_silu(x: f32) -> f32;
+}
+unsafe extern "C" {
+    pub fn twin_silu_narrow(x: f32) -> f32;
+}
+unsafe extern "C" {
     pub fn twin_gelu_narrow(x: f32) -> f32;
 }
 unsafe extern "C" {

@@ -51,6 +51,8 @@ int64_t twin_cast_f64_i64(double x);
 
 // scalar.cpp: the forms for 16-bit results, and integer arithmetic
 float twin_sigmoid_narrow(float x);
+float twin_silu(float x);
+float twin_silu_narrow(float x);
 float twin_gelu_narrow(float x);
 float twin_gelu_tanh_narrow(float x);
 int32_t twin_div_i32(int32_t a, int32_t b);
