@@ -8,14 +8,15 @@
 use gemm::Parallelism;
 
 use super::blocks::Section;
-use super::elementwise::zip;
+use super::elementwise::{self, zip};
+use super::memory::Buffer;
 use super::operand::{Input, Output, View};
 use super::parallel;
 use super::scalar::{Arithmetic, Real};
 use super::storage::{Storage, match_number};
 use crate::backend::Activation;
-use crate::dtype::DType;
-use crate::layout::{Dims, Layout, Loops, Order, Strides, collapse};
+use crate::dtype::{DType, Element};
+use crate::layout::{Dims, Layout, Loops, Order, Strides, collapse, row_major};
 
 /// Rows and columns of a tile of the output.
 const TILE: usize = 256;
@@ -27,6 +28,7 @@ const SMALL: usize = 16 * 16;
 const LARGE: usize = 64 * 64 * 64;
 
 /// The operands of `out = activation(a @ b + bias) + residual`.
+#[derive(Clone, Copy)]
 pub struct Matmul<'a> {
     pub a: View<'a>,
     pub b: View<'a>,
@@ -180,11 +182,35 @@ pub fn matmul(op: &Matmul, out: &View) -> bool {
     // A first pass over the output would destroy an operand that is the output's memory.
     let apart = [Some(op.a), Some(op.b), op.bias, op.residual].iter().flatten().all(|view| !view.shares_buffer(out));
     match out.dtype {
-        DType::F32 if canonical && apart => whole::<f32>(op, out),
-        DType::F64 if canonical && apart => whole::<f64>(op, out),
+        DType::F32 if canonical && apart => forwards::<f32>(op, out),
+        DType::F64 if canonical && apart => forwards::<f64>(op, out),
         _ => match_number!(out.dtype, S => tiles::<S>(op, out), bool => return false),
     }
     true
+}
+
+/// [`whole`], with a copy of an operand that lies backwards along the axis of summation: `gemm` would sum backwards too.
+fn forwards<T>(op: &Matmul, out: &View)
+where
+    T: Element + Storage<Compute = T> + Product + Real,
+{
+    let backwards = |view: &View, axis: usize| Matrix::of(view.layout).strides[axis] < 0;
+    if backwards(&op.a, 1) {
+        return with_copy::<T>(&op.a, |a| forwards::<T>(&Matmul { a, ..*op }, out));
+    }
+    if backwards(&op.b, 0) {
+        return with_copy::<T>(&op.b, |b| forwards::<T>(&Matmul { b, ..*op }, out));
+    }
+    whole::<T>(op, out);
+}
+
+/// Calls `work` with a row-major copy of `view`.
+fn with_copy<T: Element>(view: &View, work: impl FnOnce(View)) {
+    let buffer = Buffer::adopt(vec![T::ZERO; view.layout.len()]);
+    let layout = Layout::from_parts(view.layout.shape().into(), row_major(view.layout.shape()), 0);
+    let copy = View { buffer: &buffer, layout: &layout, dtype: view.dtype };
+    elementwise::copy(view, &copy);
+    work(copy);
 }
 
 /// Whole matrices by `gemm`, then the epilogue.
@@ -220,8 +246,8 @@ where
                 b_start.offset(offsets[2]),
                 b.strides[1],
                 b.strides[0],
-                T::ZERO,
-                T::ONE,
+                <T as Arithmetic>::ZERO,
+                <T as Arithmetic>::ONE,
                 false,
                 false,
                 false,

@@ -26,6 +26,8 @@ mod rows;
 mod scalar;
 mod softmax;
 mod storage;
+#[cfg(test)]
+mod tests;
 
 use std::ops::Range;
 use std::sync::Arc;

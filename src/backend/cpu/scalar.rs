@@ -52,6 +52,8 @@ pub trait Real:
     fn to_f64(self) -> f64;
     fn sqrt(self) -> Self;
     fn exp(self) -> Self;
+    /// `e^(self - other)`, without rounding the difference to this type.
+    fn exp_of_difference(self, other: Self) -> f64;
     fn exp2(self) -> Self;
     fn expm1(self) -> Self;
     fn log(self) -> Self;
@@ -223,6 +225,10 @@ macro_rules! float {
                 $t::trunc(self)
             }
             float!(@functions $t $math exp exp2 expm1 log log2 log1p sin cos tanh erf sigmoid silu gelu gelu_tanh);
+            #[inline(always)]
+            fn exp_of_difference(self, other: Self) -> f64 {
+                math::$math::exp_wide(f64::from(self) - f64::from(other))
+            }
             #[inline(always)]
             fn pow(self, exponent: Self) -> Self {
                 math::$math::pow(self, exponent)

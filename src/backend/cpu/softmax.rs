@@ -1,4 +1,5 @@
-//! Softmax and log-softmax over the last axis; the sum of exponentials is accumulated in f64.
+//! Softmax and log-softmax over the last axis. Differences, exponentials and their sum are f64's, so that f32 results are within
+//! about 1 ULP; only the exponentials that wait in the output for their sum are rounded before.
 
 use super::operand::View;
 use super::rows::{LANES, for_each_row, pairwise, sum};
@@ -22,13 +23,13 @@ impl<T: Real> pulp::NullaryFnOnce for Row<'_, T> {
         let max = max(x);
         match op {
             Softmax::Softmax => {
-                let scale = T::from_f64(1.0) / T::from_f64(exp_sum(x, max, out));
+                let scale = 1.0 / exp_sum(x, max, out);
                 for out in out {
-                    *out = *out * scale;
+                    *out = T::from_f64(out.to_f64() * scale);
                 }
             }
             Softmax::LogSoftmax => {
-                let shift = max.to_f64() + sum(x, |x| (x - max).exp().to_f64()).ln();
+                let shift = max.to_f64() + sum(x, |x| x.exp_of_difference(max)).ln();
                 for (out, &x) in out.iter_mut().zip(x) {
                     *out = T::from_f64(x.to_f64() - shift);
                 }
@@ -56,8 +57,9 @@ fn exp_sum<T: Real>(x: &[T], max: T, out: &mut [T]) -> f64 {
     let mut lanes = [0.0; LANES];
     for (x, out) in x.chunks(LANES).zip(out.chunks_mut(LANES)) {
         for ((out, &x), lane) in out.iter_mut().zip(x).zip(&mut lanes) {
-            *out = (x - max).exp();
-            *lane += out.to_f64();
+            let exp = x.exp_of_difference(max);
+            *out = T::from_f64(exp);
+            *lane += exp;
         }
     }
     pairwise(lanes)

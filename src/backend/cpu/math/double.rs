@@ -14,6 +14,7 @@ macro_rules! system {
 
 system! {
     exp = f64::exp;
+    exp_wide = f64::exp;
     exp2 = f64::exp2;
     expm1 = f64::exp_m1;
     log = f64::ln;

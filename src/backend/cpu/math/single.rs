@@ -3,7 +3,10 @@
 //! A double has 29 bits to spare, so a short polynomial with plain arithmetic gives results within 0.51 ULP of the true value,
 //! without tables, compensation terms or special cases at the ends of the range: over- and underflow happen in the final
 //! conversion. Every function is straight-line code with selects, for the loop vectoriser. The polynomials are minimax fits
-//! with relative errors below 2^-32; `tests` measures each function.
+//! with relative errors below 2^-30.
+//!
+//! Measured against f64, in ULP: `sin` 0.58 and `cos` 0.56 (over all of f32, without a limit on the angle), every other function
+//! below 0.51, over- and underflow and subnormal results included.
 
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI, LN_2, LOG2_E};
 
@@ -63,8 +66,9 @@ fn expm1_near_zero(r: f64) -> f64 {
         )
 }
 
+/// `e^x` with f64's range, but a relative error of 2^-32.
 #[inline(always)]
-fn exp_wide(x: f64) -> f64 {
+pub fn exp_wide(x: f64) -> f64 {
     let (scale, q) = exp_parts(limit(x, -700.0, 700.0));
     scale + scale * q
 }
@@ -135,7 +139,7 @@ fn log2_wide(x: f64) -> f64 {
 #[inline(always)]
 fn erfc_wide(x: f64) -> f64 {
     // erfc(z) = e^(-z²) * p(u) / (1 + 2z), where u = (z - 2.5) / (z + 2.5) spreads out the steep part.
-    let z = limit(x.abs(), 0.0, 11.0);
+    let z = limit(x.abs(), 0.0, 28.0);
     let u = (z - 2.5) / (z + 2.5);
     let p = polynomial(
         u,
@@ -342,4 +346,88 @@ pub fn pow(x: f32, y: f32) -> f32 {
     // |x| = 1 with an infinite exponent, and the two cases where even NaN gives 1.
     let real = if magnitude == 1.0 && y.abs() == f64::INFINITY { 1.0 } else { real };
     (if x == 1.0 || y == 0.0 { 1.0 } else { real }) as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::double;
+    use super::*;
+
+    type Function = (&'static str, fn(f32) -> f32, fn(f64) -> f64, f64);
+
+    /// Every function with its f64 twin and the bound that the head of the file states.
+    const FUNCTIONS: [Function; 14] = [
+        ("exp", exp, double::exp, 0.51),
+        ("exp2", exp2, double::exp2, 0.51),
+        ("expm1", expm1, double::expm1, 0.51),
+        ("log", log, double::log, 0.51),
+        ("log2", log2, double::log2, 0.51),
+        ("log1p", log1p, double::log1p, 0.51),
+        ("sin", sin, double::sin, 0.58),
+        ("cos", cos, double::cos, 0.58),
+        ("tanh", tanh, double::tanh, 0.51),
+        ("erf", erf, double::erf, 0.51),
+        ("sigmoid", sigmoid, double::sigmoid, 0.51),
+        ("silu", silu, double::silu, 0.51),
+        ("gelu", gelu, double::gelu, 0.51),
+        ("gelu_tanh", gelu_tanh, double::gelu_tanh, 0.51),
+    ];
+
+    /// The distance in units of the last place of the exact value, infinite where a NaN, an infinity or a zero's sign is wrong.
+    fn ulp(got: f32, exact: f64) -> f64 {
+        let nearest = exact as f32;
+        if nearest.is_nan() || nearest.is_infinite() || nearest == 0.0 && got == 0.0 {
+            let same = nearest.is_nan() && got.is_nan() || got.to_bits() == nearest.to_bits();
+            return if same { 0.0 } else { f64::INFINITY };
+        }
+        let below = nearest.abs().max(f32::MIN_POSITIVE);
+        let unit = f64::from(f32::from_bits(below.to_bits() + 1)) - f64::from(below);
+        (f64::from(got) - exact).abs() / unit
+    }
+
+    fn sweep(step: usize) {
+        for (name, function, exact, bound) in FUNCTIONS {
+            let edges =
+                [0.0, -0.0, 1.0, -1.0, f32::MAX, f32::MIN, f32::INFINITY, f32::NEG_INFINITY, f32::NAN, 1e-45, -1e-45];
+            let patterns = (0..=u32::MAX).step_by(step).map(f32::from_bits);
+            let errors = patterns.chain(edges).map(|x| (ulp(function(x), exact(f64::from(x))), x));
+            let (worst, x) = errors.fold((0.0, 0.0), |worst, e| if e.0 > worst.0 { e } else { worst });
+            assert!(worst <= bound, "{name}({x:e}) = {:e}, off by {worst} ULP", function(x));
+        }
+    }
+
+    #[test]
+    fn functions_are_as_accurate_as_stated() {
+        sweep(40_009);
+    }
+
+    #[test]
+    #[ignore = "all 2^32 arguments of 14 functions: half an hour"]
+    fn functions_are_as_accurate_as_stated_for_every_argument() {
+        sweep(1);
+    }
+
+    #[test]
+    fn pow_is_accurate_and_keeps_the_special_cases() {
+        let edges =
+            [0.0, 1.0, 2.0, 3.0, 0.5, 1.5, 1e-45, 16_777_217.0, 33_554_432.0, f32::MAX, f32::INFINITY, f32::NAN];
+        let edges = edges.into_iter().flat_map(|x| [x, -x]);
+        for (x, y) in edges.clone().flat_map(|x| edges.clone().map(move |y| (x, y))) {
+            let error = ulp(pow(x, y), f64::from(x).powf(f64::from(y)));
+            assert!(error <= 0.51, "pow({x:e}, {y:e}) = {:e}, off by {error} ULP", pow(x, y));
+        }
+        let mut state = 1u64;
+        let mut random = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 32) as u32
+        };
+        for _ in 0..100_000 {
+            // Exponents of every magnitude, and small ones whose powers stay finite.
+            let (x, wild, tame) = (f32::from_bits(random()), f32::from_bits(random()), random() as f32 / 1e8 - 20.0);
+            for y in [wild, tame, tame.trunc()] {
+                let error = ulp(pow(x, y), f64::from(x).powf(f64::from(y)));
+                assert!(error <= 0.51, "pow({x:e}, {y:e}) = {:e}, off by {error} ULP", pow(x, y));
+            }
+        }
+    }
 }
