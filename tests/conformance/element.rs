@@ -1,7 +1,7 @@
 //! What the suite needs to know of an element type: its bits, its exact value, its rounding, and where its operations are.
 
 use half::{bf16, f16};
-use tilework::{Element, Result, Tensor};
+use tilework::{Device, Element, Result, Tensor};
 
 use crate::vocabulary::{self, Binary, Compare, Unary};
 
@@ -90,6 +90,11 @@ pub trait TestElement: Element + 'static {
     fn binary_scalar(op: Binary, a: &Tensor<Self>, b: Self) -> Option<Result<Tensor<Self>>>;
     fn compare(op: Compare, a: &Tensor<Self>, b: &Tensor<Self>) -> Option<Result<Tensor<bool>>>;
     fn compare_scalar(op: Compare, a: &Tensor<Self>, b: Self) -> Option<Result<Tensor<bool>>>;
+
+    /// A probe for operations that every device has for the element types that it has.
+    fn supported(device: &Device) -> Result<()> {
+        Tensor::<Self>::zeros(1, device).map(drop)
+    }
 
     fn is_nan(self) -> bool {
         matches!(self.value(), Value::Float(v) if v.is_nan())

@@ -16,7 +16,14 @@ mod tolerance;
 mod values;
 mod vocabulary;
 
+mod convert;
 mod elementwise;
+mod matmul;
+mod norm;
+mod random;
+mod reduce;
+mod sizes;
+mod softmax;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -32,7 +39,14 @@ fn main() -> ExitCode {
     let arguments = libtest_mimic::Arguments::from_iter(arguments);
 
     let mut suite = Suite::default();
+    convert::cases(&mut suite);
     elementwise::cases(&mut suite);
+    reduce::cases(&mut suite);
+    softmax::cases(&mut suite);
+    norm::cases(&mut suite);
+    matmul::cases(&mut suite);
+    random::cases(&mut suite);
+    sizes::cases(&mut suite);
 
     let (backends, records) = (Arc::new(Backends::default()), Records::default());
     let trials = suite.trials(&backends, Level::from_env(), &records);

@@ -48,6 +48,7 @@ pub struct Context {
     at: RefCell<String>,
     checks: Cell<usize>,
     failures: RefCell<Vec<String>>,
+    ignored: Cell<Option<&'static str>>,
 }
 
 impl Context {
@@ -97,6 +98,12 @@ impl Context {
             Err(error) => Err(Failure(format!("another error\n    got      {error:?}\n    expected {want}"))),
             Ok(_) => Err(Failure(format!("no error\n    expected {want}"))),
         });
+    }
+
+    /// Has the case counted as ignored, for a reason that only its body knows; what it checks all the same can still fail.
+    pub fn ignore(&self, reason: &'static str) -> Outcome {
+        self.ignored.set(Some(reason));
+        Ok(())
     }
 
     fn note(&self, outcome: Outcome) {
@@ -225,13 +232,17 @@ fn run(case: &Case, name: &str, device: Result<Device, Error>, level: Level, see
         at: RefCell::default(),
         checks: Cell::default(),
         failures: RefCell::default(),
+        ignored: Cell::default(),
     };
     if let Err(failure) = (case.body)(&context) {
         context.note(Err(failure));
     }
     let failures = context.failures.into_inner();
     if failures.is_empty() {
-        return Ok(Ending::Passed { checks: context.checks.get() });
+        return Ok(match context.ignored.get() {
+            Some(reason) => Ending::Ignored { reason: reason.into() },
+            None => Ending::Passed { checks: context.checks.get() },
+        });
     }
     const SHOWN: usize = 3;
     let mut text = format!("{} of {} checks failed on {}\n\n", failures.len(), context.checks.get(), context.device);

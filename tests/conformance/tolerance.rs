@@ -8,7 +8,7 @@
 //! `k = 0` demands the exact value rounded once, to the bit. It holds for half types too where `C` is exact or correctly rounded: 24
 //! bits are enough (at least `2 p + 2`) for the second rounding of `+ - * / sqrt` to change nothing.
 
-use tilework::BackendKind;
+use tilework::{BackendKind, DType};
 
 use crate::element::{Format, TestElement, Value};
 use crate::report::Want;
@@ -101,6 +101,13 @@ pub fn binary(op: Binary, backend: BackendKind, format: Format) -> Bound {
     }
 }
 
+/// The bound of `x * scale + shift`, whose operand is the product: one rounding, of which the oracle's own second one makes a
+/// little more than half an ULP; in WGSL, where the product may be rounded before it is added, half an ULP of it more.
+pub fn affine(backend: BackendKind) -> Bound {
+    let operand_ulps = if backend == BackendKind::Wgpu { 0.5 } else { 0.0 };
+    Bound { operand_ulps, any_zero: true, ..ulps(0.5 + 1e-6) }
+}
+
 impl Bound {
     /// The exact value `y` of an operation on elements of `T` of magnitude `x` at most, with what may be wrong with it.
     pub fn around<T: TestElement>(self, y: f64, x: f64) -> Want {
@@ -168,4 +175,13 @@ pub fn sum_error<T: TestElement>(roundings: f64, magnitude: f64) -> f64 {
 pub fn rounded<T: TestElement>(y: f64, computed: f64) -> Want {
     let rounding = T::FORMAT.map_or(0.0, |format| 0.5 * format.ulp(y));
     Want { allowed: computed + rounding, any_zero: true, ..Want::exactly(Value::Float(y)) }
+}
+
+/// The number of roundings of a term of a matrix product of depth `k`: nothing promises an order within it.
+///
+/// Tensor cores, which multiply the half types, cut the bits of a partial sum that lie below the largest addend instead of
+/// rounding them: an error of up to a whole unit in place of a half, for each step.
+pub fn matmul_roundings(dtype: DType, k: usize) -> f64 {
+    let per_step = if matches!(dtype, DType::F16 | DType::BF16) { 2.0 } else { 1.0 };
+    per_step * (k as f64 + 1.0)
 }
