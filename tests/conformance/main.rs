@@ -17,7 +17,11 @@ mod values;
 mod vocabulary;
 
 mod convert;
+mod determinism;
 mod elementwise;
+mod errors;
+mod faults;
+mod inplace;
 mod matmul;
 mod norm;
 mod random;
@@ -41,12 +45,16 @@ fn main() -> ExitCode {
     let mut suite = Suite::default();
     convert::cases(&mut suite);
     elementwise::cases(&mut suite);
+    inplace::cases(&mut suite);
     reduce::cases(&mut suite);
     softmax::cases(&mut suite);
     norm::cases(&mut suite);
     matmul::cases(&mut suite);
     random::cases(&mut suite);
     sizes::cases(&mut suite);
+    determinism::cases(&mut suite);
+    errors::cases(&mut suite);
+    faults::cases(&mut suite);
 
     let (backends, records) = (Arc::new(Backends::default()), Records::default());
     let trials = suite.trials(&backends, Level::from_env(), &records);
