@@ -331,7 +331,7 @@ fn affine_case<T: TestElement + Number>(suite: &mut Suite) {
 fn want_affine<T: TestElement>(ctx: &Context, x: T, scale: T, shift: T) -> Want {
     match [x, scale, shift].map(T::value) {
         [Value::Float(x), Value::Float(scale), Value::Float(shift)] => {
-            tolerance::affine(ctx.backend()).around::<T>(x.mul_add(scale, shift), (x * scale).abs())
+            tolerance::affine::<T>(ctx.backend()).around::<T>(x.mul_add(scale, shift), (x * scale).abs())
         }
         [x, scale, shift] => Want::exactly(Value::Int(x.int() * scale.int() + shift.int())),
     }

@@ -103,9 +103,8 @@ fn judge_unary<T: TestElement>(ctx: &Context, op: Unary, x: T, params: [T; 2], g
         }
         (Value::Float(x), params) => (x, params.map(Value::float)),
     };
-    let compute = T::COMPUTE.expect("a float");
     let wants = tolerance::flushed::<T>(ctx.backend(), x)
-        .map(|x| tolerance::unary(op, ctx.backend(), x, compute).around::<T>(oracle::unary(op, x, params), x));
+        .map(|x| tolerance::unary::<T>(op, ctx.backend(), x).around::<T>(oracle::unary(op, x, params), x));
     tolerance::judge(ctx.backend(), wants, got)
 }
 
@@ -232,7 +231,7 @@ fn judge_binary<T: TestElement>(ctx: &Context, op: Binary, a: T, b: T, got: T) -
             return Want::exactly(Value::Int(oracle::binary_int(op, a.int(), b.int(), wrap))).judge(got);
         }
     };
-    let bound = tolerance::binary(op, ctx.backend(), T::COMPUTE.expect("a float"));
+    let bound = tolerance::binary::<T>(op, ctx.backend());
     let others = tolerance::flushed::<T>(ctx.backend(), b);
     let wants = tolerance::flushed::<T>(ctx.backend(), a)
         .flat_map(|a| others.clone().map(move |b| bound.around::<T>(oracle::binary(op, a, b), a.abs().max(b.abs()))));
