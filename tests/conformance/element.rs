@@ -52,6 +52,16 @@ impl Format {
         f64::from(exponent - self.precision + 1).exp2()
     }
 
+    /// The number of the format nearest to `x`, ties to even; infinity from half a step above the largest on.
+    pub fn nearest(self, x: f64) -> f64 {
+        if !x.is_finite() {
+            return x;
+        }
+        // Steps are powers of two: dividing and multiplying by one is exact.
+        let rounded = (x / self.ulp(x)).round_ties_even() * self.ulp(x);
+        if rounded.abs() >= self.overflow() { f64::INFINITY.copysign(x) } else { rounded }
+    }
+
     /// Half the distance of neighbours around 1: the largest relative error of one rounding.
     pub fn unit_roundoff(self) -> f64 {
         f64::from(-self.precision).exp2()
@@ -167,8 +177,8 @@ macro_rules! test_elements {
 test_elements! {
     f32, float, Some(F32), Some(F32), |x| Value::Float(x.into()), |v| v.float() as f32, |x| x.to_bits().into(), |b| f32::from_bits(b as u32), f32::NAN;
     f64, float, Some(F64), Some(F64), |x| Value::Float(x), |v| v.float(), |x| x.to_bits(), |b| f64::from_bits(b), f64::NAN;
-    f16, float, Some(F16), Some(F32), |x| Value::Float(x.to_f64()), |v| f16::from_f64(v.float()), |x| x.to_bits().into(), |b| f16::from_bits(b as u16), f16::NAN;
-    bf16, float, Some(BF16), Some(F32), |x| Value::Float(x.to_f64()), |v| bf16::from_f64(v.float()), |x| x.to_bits().into(), |b| bf16::from_bits(b as u16), bf16::NAN;
+    f16, float, Some(F16), Some(F32), |x| Value::Float(x.to_f64()), |v| f16::from_f64(F16.nearest(v.float())), |x| x.to_bits().into(), |b| f16::from_bits(b as u16), f16::NAN;
+    bf16, float, Some(BF16), Some(F32), |x| Value::Float(x.to_f64()), |v| bf16::from_f64(BF16.nearest(v.float())), |x| x.to_bits().into(), |b| bf16::from_bits(b as u16), bf16::NAN;
     i32, signed, None, None, |x| Value::Int(x.into()), |v| v.int() as i32, |x| u64::from(x as u32), |b| b as i32, 0x5ca1_ab1e;
     i64, signed, None, None, |x| Value::Int(x.into()), |v| v.int() as i64, |x| x as u64, |b| b as i64, 0x5ca1_ab1e_5ca1_ab1e;
     u8, unsigned, None, None, |x| Value::Int(x.into()), |v| v.int() as u8, |x| x.into(), |b| b as u8, 0xa5;
