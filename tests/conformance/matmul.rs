@@ -237,7 +237,7 @@ fn want_epilogue<T: TestElement>(a: &[T], b: &[T], bias: f64, activation: Activa
     let sum_error = sum_error::<T>(matmul_roundings(T::DTYPE, a.len()), magnitude) + u * sum.abs();
     let active = match activation {
         Activation::Relu => oracle::maximum(sum, 0.0),
-        Activation::Gelu => sum * 0.5 * libm::erfc(-sum / std::f64::consts::SQRT_2),
+        Activation::Gelu => oracle::gelu(sum),
         Activation::Silu => sum * oracle::sigmoid(sum),
         _ => sum,
     };

@@ -49,8 +49,7 @@ pub fn unary(op: Unary, x: f64, [p, q]: [f64; 2]) -> f64 {
         }
         Unary::Sigmoid => sigmoid(x),
         Unary::Silu => x * sigmoid(x),
-        // 1 + erf(z) = erfc(-z), which does not cancel.
-        Unary::Gelu => x * (0.5 * libm::erfc(-x / std::f64::consts::SQRT_2)),
+        Unary::Gelu => gelu(x),
         // (1 + tanh(z)) / 2 = sigmoid(2 z).
         Unary::GeluTanh => x * sigmoid(2.0 * (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x * x * x)),
         Unary::Softplus => maximum(x, 0.0) + (-x.abs()).exp().ln_1p(),
@@ -133,6 +132,18 @@ pub fn minimum(a: f64, b: f64) -> f64 {
 /// `1 / (1 + e^-x)`, by the side that does not overflow.
 pub fn sigmoid(x: f64) -> f64 {
     if x < 0.0 { x.exp() / (1.0 + x.exp()) } else { 1.0 / (1.0 + (-x).exp()) }
+}
+
+/// `x/2 (1 + erf(x / √2))`; with `z = -x / √2` the bracket is `erfc(z)`, which does not cancel.
+///
+/// Far on the left a rounding of `z` would be magnified `2 z²` times: what it lost is added by `erfc`'s slope.
+pub fn gelu(x: f64) -> f64 {
+    const SQRT_2_REST: f64 = -9.667_293_313_452_913e-17;
+    let z = -x / std::f64::consts::SQRT_2;
+    let lost = ((-z).mul_add(std::f64::consts::SQRT_2, -x) - z * SQRT_2_REST) / std::f64::consts::SQRT_2;
+    let correction = std::f64::consts::FRAC_2_SQRT_PI * (-z * z).exp() * lost;
+    let bracket = if correction.is_finite() { libm::erfc(z) - correction } else { libm::erfc(z) };
+    x * (0.5 * bracket)
 }
 
 /// The sum, compensated: what each addition loses is kept and added at the end (Neumaier).
