@@ -5,6 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
+[ -d bin ] || tar -xzf bin.tar.gz
 export TILEWORK_CONFORMANCE=${TILEWORK_CONFORMANCE:-full}
 outcome=0
 for program in bin/tests/*; do
