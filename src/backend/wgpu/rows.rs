@@ -187,7 +187,8 @@ impl Wgpu {
         let kept: SmallVec<[usize; 6]> = (0..last).collect();
         layout::split([out.layout.clone(), x.layout.clone()], &kept, &fits, &mut |part| {
             if !fits(part) {
-                let reason = "a row is larger than a binding of the device; reduce it in pieces or use the CPU";
+                let reason = "a row reaches over more memory than a binding of the device holds; make its axis the last one of \
+                              a contiguous copy, or use the CPU";
                 return Err(unsupported(&self.info, op, x.dtype, reason));
             }
             let loops = row_loops(&part[0], &part[1]);
