@@ -13,6 +13,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .cpp(true)
         .std("c++17")
         .flag_if_supported("-ffp-contract=off")
+        // Pragmas that are for nvcc.
+        .flag_if_supported("-Wno-unknown-pragmas")
         .opt_level(2)
         .include(include)
         .files(files)
