@@ -1,0 +1,192 @@
+//! A benchmark case as data: what is done, on what, and how much work it is.
+
+use serde_json::{Value, json};
+use tilework::DType;
+
+/// What a case does. Shapes: `[n]` for flat operations, `[rows, columns]` for row-wise ones, `[batch, m, n, k]` for matmul.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Work {
+    /// A unary operation of one tensor.
+    Unary(Unary),
+    /// `a + b`.
+    Add,
+    /// `a * b`.
+    Mul,
+    /// `max(a + b, 0)` in one pass, or in two.
+    AddRelu {
+        fused: bool,
+    },
+    /// A copy of the transpose to row-major order.
+    TransposeCopy,
+    Sum,
+    Dot,
+    ArgMax,
+    SumRows,
+    SumColumns,
+    Softmax,
+    LogSoftmax,
+    RmsNorm,
+    LayerNorm,
+    Matmul,
+    /// `gelu(a @ b + bias)` in one pass, or in three.
+    Linear {
+        fused: bool,
+    },
+    /// Two linear layers without activation, `[batch, 256] -> 512 -> 128`.
+    Mlp,
+    /// relu, times 2, plus 0.5; and times 1.5, relu when deep.
+    Chain {
+        deep: bool,
+    },
+    /// The sum of `x²`.
+    SumSquare,
+    /// The sum of `x @ w`.
+    SumMatmul,
+    /// The sum of `e^tanh(x²)`.
+    SumExpTanhSquare,
+    /// Host to device.
+    Upload,
+    /// Device to host.
+    Download,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Unary {
+    Relu,
+    LeakyRelu,
+    Elu,
+    Clip,
+    Sigmoid,
+    Tanh,
+    Silu,
+    Gelu,
+    GeluTanh,
+    Square,
+}
+
+impl Unary {
+    pub fn name(self) -> &'static str {
+        match self {
+            Unary::Relu => "relu",
+            Unary::LeakyRelu => "leaky_relu",
+            Unary::Elu => "elu",
+            Unary::Clip => "clip",
+            Unary::Sigmoid => "sigmoid",
+            Unary::Tanh => "tanh",
+            Unary::Silu => "silu",
+            Unary::Gelu => "gelu",
+            Unary::GeluTanh => "gelu_tanh",
+            Unary::Square => "square",
+        }
+    }
+}
+
+/// Where the elements come from.
+#[derive(Clone, Copy)]
+pub enum Input {
+    /// Standard normal, drawn on the device.
+    Random,
+    /// The formulas of a seed document for the first and the second operand: of the index and the number of elements.
+    Formula(fn(f64, f64) -> f64, fn(f64, f64) -> f64),
+}
+
+#[derive(Clone)]
+pub struct Case {
+    /// The table it belongs to: a family, or a seed document.
+    pub group: &'static str,
+    pub work: Work,
+    pub dtype: DType,
+    pub shape: Vec<usize>,
+    pub input: Input,
+}
+
+impl Work {
+    pub fn name(self) -> String {
+        let fused = |name: &str, fused: bool| format!("{name}, {}", if fused { "fused" } else { "unfused" });
+        match self {
+            Work::Unary(op) => op.name().into(),
+            Work::Add => "add".into(),
+            Work::Mul => "mul".into(),
+            Work::AddRelu { fused: f } => fused("add+relu", f),
+            Work::TransposeCopy => "transpose copy".into(),
+            Work::Sum => "sum".into(),
+            Work::Dot => "dot".into(),
+            Work::ArgMax => "argmax".into(),
+            Work::SumRows => "sum rows".into(),
+            Work::SumColumns => "sum columns".into(),
+            Work::Softmax => "softmax".into(),
+            Work::LogSoftmax => "log_softmax".into(),
+            Work::RmsNorm => "rms_norm".into(),
+            Work::LayerNorm => "layer_norm".into(),
+            Work::Matmul => "matmul".into(),
+            Work::Linear { fused: f } => fused("matmul+bias+gelu", f),
+            Work::Mlp => "inference 256-512-128".into(),
+            Work::Chain { deep: false } => "chain of 3".into(),
+            Work::Chain { deep: true } => "chain of 5".into(),
+            Work::SumSquare => "sum(x^2)".into(),
+            Work::SumMatmul => "sum(x @ w)".into(),
+            Work::SumExpTanhSquare => "sum(exp(tanh(x^2)))".into(),
+            Work::Upload => "host to device".into(),
+            Work::Download => "device to host".into(),
+        }
+    }
+}
+
+impl Case {
+    pub fn id(&self) -> String {
+        let shape = self.shape.iter().map(usize::to_string).collect::<Vec<_>>().join("x");
+        format!(
+            "{}/{}/{}/{}",
+            self.group,
+            self.work.name(),
+            self.dtype,
+            if shape.is_empty() { "1".into() } else { shape }
+        )
+    }
+
+    /// Elements of the first operand.
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Multiplications and additions, where they are what bounds the case.
+    pub fn flops(&self) -> Option<f64> {
+        match self.work {
+            Work::Matmul | Work::Linear { .. } => Some(2.0 * self.shape.iter().map(|&n| n as f64).product::<f64>()),
+            Work::SumMatmul => Some(2.0 * (self.shape[0] as f64).powi(3)),
+            Work::Mlp => Some(2.0 * self.shape[0] as f64 * (256.0 * 512.0 + 512.0 * 128.0)),
+            _ => None,
+        }
+    }
+
+    /// The fewest bytes that have to move: each operand read once, each result written once.
+    pub fn bytes(&self) -> f64 {
+        let n = self.shape.iter().map(|&n| n as f64).product::<f64>();
+        let elements = match self.work {
+            Work::Add | Work::Mul | Work::AddRelu { .. } => 3.0 * n,
+            Work::Dot => 2.0 * n,
+            Work::Sum | Work::ArgMax | Work::SumSquare | Work::SumExpTanhSquare | Work::Upload | Work::Download => n,
+            Work::SumRows => n + self.shape[0] as f64,
+            Work::SumColumns => n + self.shape[1] as f64,
+            Work::Matmul | Work::Linear { .. } => {
+                let [b, m, nn, k] = [0, 1, 2, 3].map(|i| self.shape[i] as f64);
+                b * (m * k + k * nn + m * nn)
+            }
+            Work::SumMatmul => 2.0 * n,
+            Work::Mlp => self.shape[0] as f64 * 384.0 + 256.0 * 512.0 + 512.0 * 128.0,
+            _ => 2.0 * n,
+        };
+        elements * self.dtype.size() as f64
+    }
+
+    /// Whether matrix arithmetic, not memory, is its ceiling.
+    pub fn is_matmul(&self) -> bool {
+        self.flops().is_some()
+    }
+
+    /// The case for the peers' scripts and the results.
+    pub fn json(&self) -> Value {
+        json!({ "id": self.id(), "group": self.group, "work": self.work.name(), "dtype": self.dtype.name(), "shape": self.shape,
+                "flops": self.flops(), "bytes": self.bytes() })
+    }
+}

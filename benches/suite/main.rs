@@ -1,0 +1,171 @@
+//! The benchmark program behind `scripts/run_bench.sh`.
+//!
+//! `suite --list-devices`; `suite --device cuda:0 --json FILE [--quick] [--filter TEXT]` measures and writes; `suite --report DIR`
+//! makes tables and plots of what was written; `suite --document DIR` makes BENCHMARKS.md of committed results. Without a
+//! command, as `cargo test --bench suite` calls it, every case that is small runs once on the CPU and is verified.
+
+mod case;
+mod ceilings;
+mod families;
+mod measure;
+mod report;
+mod seeds;
+mod verify;
+mod work;
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use clap::Parser;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Value, json};
+use tilework::Device;
+
+use case::Case;
+use measure::Effort;
+
+#[derive(Parser)]
+struct Arguments {
+    /// Print the names of the devices here.
+    #[arg(long)]
+    list_devices: bool,
+    /// The device to measure: cpu, cuda:N or wgpu:N.
+    #[arg(long)]
+    device: Option<String>,
+    /// Where to write the measurements.
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// Fewer repetitions.
+    #[arg(long)]
+    quick: bool,
+    /// Only cases whose name contains this.
+    #[arg(long, default_value = "")]
+    filter: String,
+    /// Make tables and plots of the measurements in this folder.
+    #[arg(long)]
+    report: Option<PathBuf>,
+    /// Make BENCHMARKS.md of the results below this folder.
+    #[arg(long)]
+    document: Option<PathBuf>,
+    /// Given by cargo.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+fn main() -> Result<ExitCode, Box<dyn Error>> {
+    let arguments = Arguments::parse();
+    if let Some(dir) = &arguments.report {
+        report::report(dir)?;
+    } else if let Some(dir) = &arguments.document {
+        report::document(dir)?;
+    } else if arguments.list_devices {
+        for device in Device::all() {
+            println!("{}:{}", device.kind().name(), device.info().ordinal);
+        }
+    } else if let Some(name) = &arguments.device {
+        let device = name.parse()?;
+        let results = measure_all(&device, &arguments)?;
+        let path = arguments.json.unwrap_or_else(|| PathBuf::from(format!("{}.json", name.replace(':', "-"))));
+        std::fs::write(&path, serde_json::to_string_pretty(&results)?)?;
+        return Ok(if failures(&results) == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    } else {
+        return Ok(check_small());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn cases() -> Vec<Case> {
+    [families::cases(), seeds::cases()].concat()
+}
+
+fn measure_all(device: &Device, arguments: &Arguments) -> Result<Value, Box<dyn Error>> {
+    eprintln!("{device}: ceilings");
+    let ceilings = ceilings::ceilings(device, arguments.quick)?;
+    let launch = ceilings::launch(device)?;
+    let cases: Vec<Case> = cases().into_iter().filter(|case| case.id().contains(&arguments.filter)).collect();
+    let bar = ProgressBar::new(cases.len() as u64);
+    bar.set_style(ProgressStyle::with_template("{bar:40} {pos}/{len} {elapsed} {msg}")?);
+    let effort = Effort::new(arguments.quick, device);
+    let mut rows = vec![];
+    for case in &cases {
+        bar.set_message(case.id());
+        let row = refuse_impossible(case, measure::measure(case, device, effort), &ceilings);
+        let status = row["status"].as_str().unwrap_or_default().to_owned();
+        if status.starts_with("wrong") || status.starts_with("failed") {
+            bar.println(format!("{}: {status}", case.id()));
+        }
+        rows.push(row);
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    let info = device.info();
+    let facts: serde_json::Map<String, Value> =
+        info.facts.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into())).collect();
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs();
+    Ok(json!({
+        "device": { "name": info.name, "backend": info.backend.name(), "ordinal": info.ordinal, "facts": facts },
+        "date": date(seconds), "quick": arguments.quick, "ceilings": ceilings, "launch": launch, "cases": rows,
+    }))
+}
+
+/// A rate above what the machine can do means that the benchmark is wrong, unless the data may have been in a cache.
+fn refuse_impossible(case: &Case, mut row: Value, ceilings: &Value) -> Value {
+    let Some(seconds) = row["device_s"].as_f64() else { return row };
+    // Fewer bytes than this over all sets may stay in a cache, and some do.
+    let total = case.bytes() * row["sets"].as_f64().unwrap_or(1.0);
+    row["cached"] = (total < 200e6).into();
+    let memory = ["copy_bytes_per_s", "read_bytes_per_s"].map(|name| ceilings[name].as_f64().unwrap_or(f64::INFINITY));
+    let limit = 1.05 * memory[0].max(memory[1]);
+    if total >= 200e6 && !case.is_matmul() && case.bytes() / seconds > limit {
+        row["status"] = format!("refused: {:.0} GB/s is above the ceiling", case.bytes() / seconds / 1e9).into();
+        row["device_s"] = Value::Null;
+    }
+    row
+}
+
+fn failures(results: &Value) -> usize {
+    let bad = |row: &Value| {
+        ["wrong", "failed", "refused"].iter().any(|s| row["status"].as_str().is_some_and(|t| t.starts_with(s)))
+    };
+    results["cases"].as_array().map_or(1, |rows| rows.iter().filter(|row| bad(row)).count())
+}
+
+/// Every case of modest size once, verified, on the CPU.
+fn check_small() -> ExitCode {
+    let effort = Effort { batch: Duration::ZERO, batches: 1, longest_call: Duration::from_secs(5) };
+    let device = Device::cpu();
+    let (mut passed, mut failed, mut large) = (0, 0, 0);
+    for case in cases() {
+        if case.bytes() > 4e6 || case.flops().is_some_and(|flops| flops > 1e9) {
+            large += 1;
+            continue;
+        }
+        let row = measure::measure(&case, &device, effort);
+        match row["status"].as_str() {
+            Some("ok") => passed += 1,
+            status => {
+                failed += 1;
+                println!("{}: {}", case.id(), status.unwrap_or("no status"));
+            }
+        }
+    }
+    println!("benchmark cases run once on the CPU; the large ones are left to a measuring run");
+    println!("{passed} passed, {failed} failed, {large} skipped");
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Year, month and day of a Unix time (Howard Hinnant's algorithm for civil dates).
+fn date(seconds: u64) -> String {
+    let days = (seconds / 86_400) as i64 + 719_468;
+    let era = days / 146_097;
+    let day_of_era = days % 146_097;
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_index = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_index + 2) / 5 + 1;
+    let month = if month_index < 10 { month_index + 3 } else { month_index - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    format!("{year}-{month:02}-{day:02}")
+}
