@@ -4,6 +4,7 @@
 //! costs are relative, measured on one GPU, and only their ratios matter.
 
 use super::problem::Problem;
+use crate::backend::cuda::abi::TwMatrix;
 use crate::dtype::DType;
 
 /// What the choice knows of the GPU and of the build.
@@ -113,20 +114,24 @@ fn fastest<C: Copy, const N: usize>(candidates: [C; N], cost: impl Fn(&C) -> f64
 }
 
 /// Whether the tensor memory accelerator can read both factors: lines of stride 1, everything aligned, 31-bit coordinates, strides
-/// that are positive and below 2^40 bytes.
+/// that are positive and below 2^40 bytes. A line that repeats (stride 0) has no map; a matrix that does is one for all the batch.
 fn can_box(problem: &Problem) -> bool {
     let p = &problem.parameters;
     let limit = (1i64 << 40) / problem.dtype.size() as i64;
-    [&p.a, &p.b].iter().all(|x| {
+    let factor = |x: &TwMatrix, rows: u64, columns: u64| {
+        let repeats = (x.row == 0 && rows != 1) || (x.column == 0 && columns != 1);
         let strides = [x.row, x.column, x.batch[0], x.batch[1]];
-        x.aligned == 1 && strides.iter().all(|stride| (0..limit).contains(stride))
-    }) && [p.m, p.n, p.k].iter().all(|&length| (1..1 << 31).contains(&length))
+        x.aligned == 1 && !repeats && strides.iter().all(|stride| (0..limit).contains(stride))
+    };
+    factor(&p.a, p.m, p.k)
+        && factor(&p.b, p.k, p.n)
+        && [p.m, p.n, p.k].iter().all(|length| (1..1 << 31).contains(length))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::cuda::abi::{TwMatmul, TwMatrix};
+    use crate::backend::cuda::abi::TwMatmul;
 
     const H200: Gpu = Gpu { multiprocessors: 132, has_wgmma: true, has_mma: true };
 
@@ -167,6 +172,9 @@ mod tests {
         let mut reversed = problem(DType::BF16, 1024, 1024, 1024);
         reversed.parameters.a.row = -1024;
         assert_eq!(choose(&reversed, &H200), Some(Choice::Mma));
+        let mut repeated = problem(DType::BF16, 1024, 1024, 1024);
+        repeated.parameters.a.row = 0;
+        assert_eq!(choose(&repeated, &H200), Some(Choice::Mma), "one row for all");
         let ampere = Gpu { multiprocessors: 108, has_wgmma: false, has_mma: true };
         assert_eq!(choose(&problem(DType::F16, 1024, 1024, 1024), &ampere), Some(Choice::Mma));
         let turing = Gpu { multiprocessors: 68, has_wgmma: false, has_mma: false };
