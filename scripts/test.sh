@@ -54,6 +54,12 @@ unit_tests() {
         sed -n 's/.*"kind":\["lib"\].*"executable":"\([^"]*\)".*/\1/p'
 }
 
+# The tests of the wgpu backend's machinery, which are ignored unless asked for, because not every machine has an adapter.
+wgpu_on_a_device() {
+    vulkaninfo --summary >/dev/null 2>&1 || { echo "there is no Vulkan device"; return $skipped; }
+    "$(unit_tests)" backend::wgpu --ignored
+}
+
 memory_checked() {
     command -v valgrind >/dev/null || { echo "valgrind is not installed"; return $skipped; }
     # Few cases: a check of every access costs about fifty times the time.
@@ -96,6 +102,7 @@ step "lint with the default features" cargo clippy --locked --all-targets -- -D 
 step "lint with cuda alone, kernels for 80" lint_cuda
 step "build the tests, kernels for ${TILEWORK_CUDA_ARCHS:-the GPU present}" cargo test --locked "${cuda[@]}" --tests --no-run
 step "test" unit_and_integration
+step "wgpu on a device" wgpu_on_a_device
 step "conformance suite" cargo test --locked "${cuda[@]}" --test conformance -- --matrix
 step "documentation builds" document
 step "documentation tests" cargo test --locked "${cuda[@]}" --doc

@@ -3,9 +3,12 @@
 use super::Layout;
 use crate::error::Result;
 
+/// Elements to a multiple of which long axes are cut.
+const ALIGNMENT: usize = 64;
+
 /// Calls `run` with parts of `layouts` (all of one shape) that `fits` accepts, in row-major order.
 ///
-/// A part that does not fit is halved along its longest axis among `axes`; one that can't be halved further goes to `run` as
+/// A part that does not fit is halved, or nearly, along its longest axis among `axes`; one that can't be halved further goes to `run` as
 /// it is, which then has to refuse it.
 pub(crate) fn split<const N: usize>(
     layouts: [Layout; N],
@@ -18,7 +21,8 @@ pub(crate) fn split<const N: usize>(
     match longest {
         Some(axis) if shape[axis] > 1 && !fits(&layouts) => {
             let len = shape[axis];
-            let half = len / 2;
+            // A long axis is cut where vectors of every element type are whole.
+            let half = if len < 2 * ALIGNMENT { len / 2 } else { (len / 2).next_multiple_of(ALIGNMENT) };
             let (head, tail) = (
                 layouts.each_ref().map(|l| l.narrow(axis, 0, half)),
                 layouts.each_ref().map(|l| l.narrow(axis, half, len - half)),

@@ -48,6 +48,8 @@ pub fn unary(op: Unary, x: f64, [p, q]: [f64; 2]) -> f64 {
             }
         }
         Unary::Sigmoid => sigmoid(x),
+        // Far below zero the sigmoid is e^x, and subnormal where its product with x is not.
+        Unary::Silu if x < -700.0 => x * (x / 2.0).exp() * (x / 2.0).exp(),
         Unary::Silu => x * sigmoid(x),
         Unary::Gelu => gelu(x),
         // (1 + tanh(z)) / 2 = sigmoid(2 z).

@@ -87,7 +87,8 @@ fn binary_functions_are_within_their_ulp() {
     let moderate: Vec<f32> = (0..values.len()).map(|i| ((i % 3001) as f32 - 1500.0) * 0.01).collect();
     let (a, b, c) = (Tensor::new(&gpu, &values), Tensor::new(&gpu, &others), Tensor::new(&gpu, &moderate));
     let out = Tensor::empty(&gpu, DType::F32, &[values.len()]);
-    let cases: &[(op::Binary, &Tensor, &[f32], &dyn Fn(f64, f64) -> f64)] = &[
+    type Case<'a> = (op::Binary, &'a Tensor, &'a [f32], &'a dyn Fn(f64, f64) -> f64);
+    let cases: &[Case] = &[
         (op::Binary::Div, &b, &others, &|a, b| a / b),
         (op::Binary::Rem, &b, &others, &|a, b| a % b),
         (op::Binary::Pow, &b, &others, &f64::powf),
