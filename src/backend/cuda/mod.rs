@@ -3,6 +3,7 @@
 //! `context` opens the GPU, `kernels` finds entry points, `launch` enqueues them, `memory` and `transfer` own and move bytes;
 //! each family of operations has a file of its own, as in the other backends.
 
+#[allow(dead_code, reason = "bindgen writes constants that only the kernels use")]
 mod abi;
 mod context;
 mod elementwise;

@@ -8,7 +8,8 @@ use std::ffi::c_void;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use cudarc::driver::sys;
-pub(crate) use cudarc::driver::sys::{CUtensorMapDataType as MapType, CUtensorMapSwizzle as Swizzle};
+use cudarc::driver::sys::CUtensorMapDataType as MapType;
+pub(crate) use cudarc::driver::sys::CUtensorMapSwizzle as Swizzle;
 
 use super::Cuda;
 use crate::dtype::DType;
@@ -22,10 +23,8 @@ const MOST: usize = 1024;
 pub(crate) struct BoxedTensor {
     /// Address of the first element: a multiple of 16 bytes.
     pub pointer: u64,
-    /// The element type of the copies.
-    pub dtype: MapType,
-    /// Bytes of one element.
-    pub element: u64,
+    /// The element type.
+    pub dtype: DType,
     /// Number of axes: 1 to 5.
     pub rank: usize,
     /// Axis lengths, in elements.
@@ -39,28 +38,6 @@ pub(crate) struct BoxedTensor {
 }
 
 impl BoxedTensor {
-    /// A row-major matrix of `rows` x `columns` elements whose rows are `stride` elements apart, in boxes of `boxes` = [rows, columns].
-    pub fn matrix(
-        pointer: u64,
-        dtype: DType,
-        [rows, columns]: [u64; 2],
-        stride: u64,
-        boxes: [u32; 2],
-        swizzle: Swizzle,
-    ) -> Self {
-        let element = dtype.size() as u64;
-        Self {
-            pointer,
-            dtype: map_type(dtype),
-            element,
-            rank: 2,
-            lengths: [columns, rows, 1, 1, 1],
-            strides: [0, stride * element, 0, 0, 0],
-            boxes: [boxes[1], boxes[0], 1, 1, 1],
-            swizzle,
-        }
-    }
-
     /// Whether the hardware can read it so: alignment of the address and the strides, lengths and box within their limits.
     pub fn is_encodable(&self) -> bool {
         let span = match self.swizzle {
@@ -69,7 +46,7 @@ impl BoxedTensor {
             Swizzle::CU_TENSOR_MAP_SWIZZLE_128B => 128,
             _ => u64::MAX,
         };
-        let inner = u64::from(self.boxes[0]).saturating_mul(self.element);
+        let inner = u64::from(self.boxes[0]).saturating_mul(self.dtype.size() as u64);
         (1..=5).contains(&self.rank)
             && self.pointer.is_multiple_of(16)
             && self.lengths[..self.rank].iter().all(|&n| (1..=1 << 32).contains(&n))
@@ -136,7 +113,7 @@ impl Cuda {
         let code = unsafe {
             sys::cuTensorMapEncodeTiled(
                 &mut map,
-                tensor.dtype,
+                map_type(tensor.dtype),
                 tensor.rank as u32,
                 tensor.pointer as *mut c_void,
                 tensor.lengths.as_ptr(),
@@ -158,18 +135,17 @@ impl Cuda {
 mod tests {
     use super::*;
 
+    /// 1000 rows of 512 bf16 each, `stride` elements apart, in boxes of rows and columns.
     fn matrix(pointer: u64, stride: u64, boxes: [u32; 2]) -> BoxedTensor {
-        let swizzle = Swizzle::CU_TENSOR_MAP_SWIZZLE_128B;
-        BoxedTensor::matrix(pointer, DType::BF16, [1000, 512], stride, boxes, swizzle)
-    }
-
-    #[test]
-    fn the_hardware_counts_axes_from_the_innermost() {
-        let map = matrix(0x1000, 520, [128, 64]);
-        assert_eq!(
-            (map.lengths[..2].to_vec(), map.strides[1], map.boxes[..2].to_vec()),
-            (vec![512, 1000], 1040, vec![64, 128])
-        );
+        BoxedTensor {
+            pointer,
+            dtype: DType::BF16,
+            rank: 2,
+            lengths: [512, 1000, 1, 1, 1],
+            strides: [0, 2 * stride, 0, 0, 0],
+            boxes: [boxes[1], boxes[0], 1, 1, 1],
+            swizzle: Swizzle::CU_TENSOR_MAP_SWIZZLE_128B,
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@
 #pragma once
 
 #include "tilework/cluster.h"
+#include "tilework/dependent.h"
 #include "tilework/matmul/epilogue.h"
 #include "tilework/matmul/schedule.h"
 #include "tilework/mbarrier.h"
@@ -104,6 +105,7 @@ __device__ __forceinline__ void wgmma_matmul(const TensorMap& a, const TensorMap
         mbarrier_init_fence();
     }
     cluster_barrier_relaxed();
+    wait_for_previous_kernel();
 
     // A cluster's tile is `cluster` tiles high; it may reach below the matrix, where loads are zero and stores do nothing.
     uint32_t rows = (p.tiles_m + cluster - 1) / cluster;

@@ -197,9 +197,9 @@ mod tests {
         let mut all = Vec::new();
         for item in 0..u64::from(p.items) {
             let (mut rest, mut coordinates) = (item, [0u64; MAX_RANK]);
-            for axis in 0..p.rank as usize {
+            for (axis, coordinate) in coordinates.iter_mut().enumerate().take(p.rank as usize) {
                 let n = u64::from(p.lengths[axis].divisor);
-                coordinates[axis] = if axis + 1 == p.rank as usize { rest } else { rest % n };
+                *coordinate = if axis + 1 == p.rank as usize { rest } else { rest % n };
                 rest /= n.max(1);
             }
             let first = coordinates[0] * vector as u64;

@@ -7,7 +7,7 @@ use crate::backend::cuda::Cuda;
 use crate::backend::cuda::abi::TwMatrix;
 use crate::backend::cuda::kernels::{Entry, KernelSet};
 use crate::backend::cuda::launch::Launch;
-use crate::backend::cuda::tensor_map::{BoxedTensor, MapType, Swizzle};
+use crate::backend::cuda::tensor_map::{BoxedTensor, Swizzle};
 use crate::dtype::DType;
 use crate::error::Result;
 
@@ -80,7 +80,8 @@ pub(super) fn launch(cuda: &Cuda, problem: &Problem, tile: WgmmaTile, cluster: u
     let threads = 128 * (m as u32 / 64 + 1);
     let launch = Launch::linear(kernel, clusters * cluster, threads)
         .shared(shared_bytes([m as u32, n as u32]))
-        .cluster([cluster, 1, 1]);
+        .cluster([cluster, 1, 1])
+        .dependent();
     // SAFETY: the entry takes three maps and one TwMatmul, and as much shared memory as its buffers need; maps reach what the
     // operands' shapes reach, and so do the pointers that the epilogue uses.
     unsafe { cuda.launch_with_maps(OP, &launch, &[&a_map, &b_map, &out_map], &parameters) }
@@ -98,12 +99,7 @@ fn boxes(problem: &Problem, x: &TwMatrix, [rows, columns]: [u64; 2], [lines, len
     let batch = |axis: usize| if x.batch[axis] == 0 { 1 } else { u64::from(problem.parameters.batch[axis]) };
     BoxedTensor {
         pointer: x.pointer,
-        dtype: if problem.dtype == DType::F16 {
-            MapType::CU_TENSOR_MAP_DATA_TYPE_FLOAT16
-        } else {
-            MapType::CU_TENSOR_MAP_DATA_TYPE_BFLOAT16
-        },
-        element: size,
+        dtype: problem.dtype,
         rank: 4,
         lengths: [inner, outer, batch(1), batch(0), 1],
         strides: [0, stride(across), stride(x.batch[1]), stride(x.batch[0]), 0],
