@@ -86,12 +86,12 @@ impl Section<'_> {
     }
 
     /// Rows and columns, if it is a whole tile whose columns are the nearer neighbours.
-    fn columns(&self) -> Option<(usize, usize)> {
+    fn columns(&self) -> Option<[usize; 2]> {
         match (self.shape, self.strides) {
             (&[rows, cols], &[down, right])
                 if rows > 1 && right != 0 && down.abs() < right.abs() && self.len == rows * cols =>
             {
-                Some((rows, cols))
+                Some([rows, cols])
             }
             _ => None,
         }
@@ -103,17 +103,9 @@ impl Section<'_> {
     /// Every element of the section, counted from `base`, must be valid for reads and written by no one meanwhile, and none may
     /// lie in `out`. `out` must have the section's length.
     pub unsafe fn gather<S: Storage>(&self, base: *const S, out: &mut [S::Compute]) {
-        if let Some((rows, cols)) = self.columns() {
-            let mut column = [S::Compute::default(); BLOCK];
-            let column = &mut column[..rows];
-            for c in 0..cols {
-                // SAFETY: a column of the section, whose elements the caller vouches for.
-                unsafe { load(base.offset(self.offset + c as isize * self.strides[1]), self.strides[0], column) };
-                for (r, &value) in column.iter().enumerate() {
-                    out[r * cols + c] = value;
-                }
-            }
-            return;
+        if let Some(shape) = self.columns() {
+            // SAFETY: the elements of this tile are those that the caller vouches for.
+            return unsafe { load_columns(base.offset(self.offset), [self.strides[0], self.strides[1]], shape, out) };
         }
         self.for_each_row(|position, offset, stride, len| {
             // SAFETY: a piece of a row of the section, whose elements the caller vouches for.
@@ -157,6 +149,69 @@ unsafe fn load<S: Storage>(src: *const S, stride: isize, out: &mut [S::Compute])
                 }
                 S::decode(&piece[..out.len()], out);
             }
+        }
+    }
+}
+
+/// Loads a tile whose columns are the nearer neighbours, so that each cache line is read whole: in square pieces, by columns.
+///
+/// # Safety
+/// `src + r * down + c * right` must be valid for reads for every row and column, and lie outside `out`, which has `rows * cols`
+/// elements.
+unsafe fn load_columns<S: Storage>(
+    src: *const S,
+    [down, right]: [isize; 2],
+    [rows, cols]: [usize; 2],
+    out: &mut [S::Compute],
+) {
+    let mut piece = [S::default(); TILE * TILE];
+    for row in (0..rows).step_by(TILE) {
+        for col in (0..cols).step_by(TILE) {
+            let shape = [TILE.min(rows - row), TILE.min(cols - col)];
+            // SAFETY: row and column are those of an element of the tile.
+            let src = unsafe { src.offset(row as isize * down + col as isize * right) };
+            // SAFETY: the elements of this piece are among the tile's, and a piece of the largest shape has room.
+            unsafe { transpose(src, [down, right], shape, &mut piece) };
+            for (r, values) in piece.chunks_exact(TILE).take(shape[0]).enumerate() {
+                let start = (row + r) * cols + col;
+                S::decode(&values[..shape[1]], &mut out[start..start + shape[1]]);
+            }
+        }
+    }
+}
+
+/// Puts the elements of a tile in rows of `TILE`.
+///
+/// # Safety
+/// `src + r * down + c * right` must be valid for reads for every row and column, of which there are at most `TILE` each.
+unsafe fn transpose<S: Copy>(
+    src: *const S,
+    [down, right]: [isize; 2],
+    [rows, cols]: [usize; 2],
+    out: &mut [S; TILE * TILE],
+) {
+    /// Edge of a square that fits into registers.
+    const EDGE: usize = 8;
+    let whole = if down == 1 { [rows / EDGE * EDGE, cols / EDGE * EDGE] } else { [0; 2] };
+    for row in (0..whole[0]).step_by(EDGE) {
+        for col in (0..whole[1]).step_by(EDGE) {
+            let square: [[S; EDGE]; EDGE] = std::array::from_fn(|c| {
+                // SAFETY: with `down` 1 these are rows `row` to `row + EDGE` of a column, all inside the tile.
+                unsafe { src.offset(row as isize + (col + c) as isize * right).cast::<[S; EDGE]>().read_unaligned() }
+            });
+            for r in 0..EDGE {
+                let values: [S; EDGE] = std::array::from_fn(|c| square[c][r]);
+                let start = (row + r) * TILE + col;
+                out[start..start + EDGE].copy_from_slice(&values);
+            }
+        }
+    }
+    for col in 0..cols {
+        // What is left over beside and below the squares.
+        let first = if col < whole[1] { whole[0] } else { 0 };
+        for row in first..rows {
+            // SAFETY: an element of the tile.
+            out[row * TILE + col] = unsafe { src.offset(row as isize * down + col as isize * right).read() };
         }
     }
 }

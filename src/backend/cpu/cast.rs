@@ -62,6 +62,7 @@ fn round_to_odd(x: f64) -> f32 {
 
 /// `bool` as a target.
 #[derive(Clone, Copy, Default)]
+#[repr(transparent)]
 struct Flag(u8);
 
 impl Storage for Flag {

@@ -265,13 +265,23 @@ pub fn fill(value: Scalar, out: &View) {
 
 /// Copies and converts.
 pub fn copy(x: &View, out: &View) {
-    if x.dtype == out.dtype {
-        return match_size!(x.dtype.size(), S => {
-            let inputs = [Input::new::<S>(x, out)];
-            zip(&loops2(out, x.layout), &Output::new::<S>(out), &inputs, |out: &mut [S], [x]| out.copy_from_slice(x));
+    fn run<S: Storage<Compute = S>>(x: &View, out: &View) {
+        let loops = collapse([out.layout, x.layout], Order::Any);
+        let (input, output) = (Input::new::<S>(x, out), Output::new::<S>(out));
+        if x.shares_buffer(out) {
+            return zip(&loops, &output, &[input], |out, [x]| out.copy_from_slice(x));
+        }
+        Blocks::new(&loops).for_each(Vec::new, |stage, [out_section, x_section]| {
+            // SAFETY: the operation holds the locks, `View::new` checked the layouts, blocks don't share elements, and the input
+            // lies in another buffer.
+            unsafe { output.write(&out_section, stage, |out| input.gather(&x_section, out)) };
         });
     }
-    super::cast::cast(x, out);
+    if x.dtype == out.dtype {
+        match_size!(x.dtype.size(), S => run::<S>(x, out));
+    } else {
+        super::cast::cast(x, out);
+    }
 }
 
 /// `out = op(x)`; `false` if the operation isn't defined for the type.

@@ -169,6 +169,23 @@ impl<C: Copy + Default + 'static> Input<C> {
     }
 }
 
+impl<C> Input<C> {
+    /// Copies the section's elements to `out`.
+    ///
+    /// # Safety
+    /// As for [`slice`](Self::slice), and none of the elements may lie in `out`.
+    pub unsafe fn gather(&self, section: &Section, out: &mut [C])
+    where
+        C: Copy,
+    {
+        match *self {
+            Input::Scalar(value) => out.fill(value),
+            // SAFETY: the caller vouches for the section and for `out`.
+            Input::Memory { start, gather, .. } => unsafe { gather(start, section, out) },
+        }
+    }
+}
+
 /// The output of a kernel that computes in `C`, whatever it is stored as.
 pub struct Output<C> {
     start: *mut u8,

@@ -26,7 +26,7 @@ fn philox(counter: u64, key: u64) -> [u32; 4] {
     x
 }
 
-/// Writes the words from element `start` (a multiple of 4) on.
+/// Writes the words from element `start` (a multiple of 4) on; as many as there is room for.
 struct Words<'a> {
     key: u64,
     start: usize,
@@ -38,15 +38,24 @@ impl pulp::NullaryFnOnce for Words<'_> {
 
     #[inline(always)]
     fn call(self) {
-        let first = (self.start / 4) as u64;
-        let mut chunks = self.words.chunks_exact_mut(4);
-        let mut counter = first;
-        for chunk in &mut chunks {
-            chunk.copy_from_slice(&philox(counter, self.key));
-            counter += 1;
+        /// Counters at a time: the words of each go to four arrays first, so that the loop over them is SIMD code.
+        const COUNTERS: usize = 64;
+        let mut counter = (self.start / 4) as u64;
+        for words in self.words.chunks_mut(4 * COUNTERS) {
+            let mut planes = [[0; COUNTERS]; 4];
+            for i in 0..COUNTERS {
+                let words = philox(counter.wrapping_add(i as u64), self.key);
+                for word in 0..4 {
+                    planes[word][i] = words[word];
+                }
+            }
+            for (i, words) in words.chunks_mut(4).enumerate() {
+                for (word, plane) in words.iter_mut().zip(&planes) {
+                    *word = plane[i];
+                }
+            }
+            counter = counter.wrapping_add(COUNTERS as u64);
         }
-        let rest = chunks.into_remainder();
-        rest.copy_from_slice(&philox(counter, self.key)[..rest.len()]);
     }
 }
 

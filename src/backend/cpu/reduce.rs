@@ -21,13 +21,13 @@ use crate::layout::{Order, Reduction};
 
 /// Accumulators that take turns.
 const LANES: usize = 16;
-/// Outputs that are accumulated at once down columns.
-const STRIP: usize = 128;
+/// Outputs that are accumulated at once down columns: a page of f32, so that the rows are fetched in long runs.
+const STRIP: usize = BLOCK;
 /// Below so many reduced elements an accumulation along rows doesn't pay.
 const SHORT: usize = 32;
 
 /// A reduction of values computed in `C`.
-trait Reducer<C>: Copy + Send + Sync {
+trait Reducer<C: Copy>: Copy + Send + Sync {
     /// An accumulator within a block.
     type Lane: Copy;
     /// What is known of one or more blocks.
@@ -43,6 +43,38 @@ trait Reducer<C>: Copy + Send + Sync {
     /// Puts together two runs of blocks, `a` before `b`.
     fn merge(self, a: Self::Part, b: Self::Part) -> Self::Part;
     fn finish(self, part: Self::Part, count: usize) -> Self::Out;
+
+    /// A block along a row, whose first element is the `index`-th of the reduced.
+    #[inline(always)]
+    fn block(self, x: &[C], y: &[C], index: u32) -> Self::Part {
+        let first = x[0];
+        let mut lanes = [self.start(); LANES];
+        let (mut xs, mut ys) = (x.chunks_exact(LANES), y.chunks_exact(LANES));
+        let mut at = index;
+        for (x, y) in (&mut xs).zip(&mut ys) {
+            for lane in 0..LANES {
+                lanes[lane] = self.step(lanes[lane], x[lane], y[lane], first, at.wrapping_add(lane as u32));
+            }
+            at = at.wrapping_add(LANES as u32);
+        }
+        for (lane, (&x, &y)) in xs.remainder().iter().zip(ys.remainder()).enumerate() {
+            lanes[lane] = self.step(lanes[lane], x, y, first, at.wrapping_add(lane as u32));
+        }
+        self.close(self.join_all(lanes), first, x.len())
+    }
+
+    /// The lanes as one, in a fixed order.
+    #[inline(always)]
+    fn join_all(self, mut lanes: [Self::Lane; LANES]) -> Self::Lane {
+        let mut half = LANES / 2;
+        while half > 0 {
+            for lane in 0..half {
+                lanes[lane] = self.join(lanes[lane], lanes[lane + half]);
+            }
+            half /= 2;
+        }
+        lanes[0]
+    }
 }
 
 /// The type that sums are accumulated in.
@@ -137,44 +169,112 @@ simple_reducer! {
     start 0.0, step |lane, x, _y, _index| lane + x.to_f64() * x.to_f64(),
     merge |a, b| a + b, finish |part, _count| C::from_f64(part.sqrt())
 }
-simple_reducer! {
-    Max<C: Arithmetic> in C, C,
-    start C::LOWEST, step |lane, x, _y, _index| lane.maximum(x),
-    merge |a, b| a.maximum(b), finish |part, _count| part
-}
-simple_reducer! {
-    Min<C: Arithmetic> in C, C,
-    start C::HIGHEST, step |lane, x, _y, _index| lane.minimum(x),
-    merge |a, b| a.minimum(b), finish |part, _count| part
-}
-simple_reducer! {
-    ArgMax<C: Arithmetic> in (C, u32), u32,
-    start (C::LOWEST, u32::MAX), step |lane, x, _y, index| if beats_max(x, lane.0) || lane.1 == u32::MAX { (x, index) } else { lane },
-    merge |a, b| first_best(a, b, beats_max), finish |part, _count| part.1
-}
-simple_reducer! {
-    ArgMin<C: Arithmetic> in (C, u32), u32,
-    start (C::HIGHEST, u32::MAX), step |lane, x, _y, index| if beats_min(x, lane.0) || lane.1 == u32::MAX { (x, index) } else { lane },
-    merge |a, b| first_best(a, b, beats_min), finish |part, _count| part.1
+/// The largest (`MAX`) or smallest element, NaN if any is NaN.
+#[derive(Clone, Copy)]
+struct Extreme<const MAX: bool>;
+
+impl<C: Arithmetic, const MAX: bool> Reducer<C> for Extreme<MAX> {
+    type Lane = C;
+    type Part = C;
+    type Out = C;
+
+    #[inline(always)]
+    fn start(self) -> C {
+        if MAX { C::LOWEST } else { C::HIGHEST }
+    }
+    #[inline(always)]
+    fn step(self, lane: C, x: C, _y: C, _first: C, _index: u32) -> C {
+        if MAX { lane.maximum(x) } else { lane.minimum(x) }
+    }
+    #[inline(always)]
+    fn join(self, a: C, b: C) -> C {
+        self.step(a, b, b, b, 0)
+    }
+    #[inline(always)]
+    fn close(self, lane: C, _first: C, _len: usize) -> C {
+        lane
+    }
+    #[inline(always)]
+    fn merge(self, a: C, b: C) -> C {
+        self.join(a, b)
+    }
+    fn finish(self, part: C, _count: usize) -> C {
+        part
+    }
+
+    /// With more lanes than a sum has: a comparison that minds NaN takes longer, and the order doesn't matter.
+    #[inline(always)]
+    fn block(self, x: &[C], _y: &[C], _index: u32) -> C {
+        let mut lanes: [C; 4 * LANES] = [Reducer::<C>::start(self); 4 * LANES];
+        for x in x.chunks(4 * LANES) {
+            for (lane, &x) in lanes.iter_mut().zip(x) {
+                *lane = self.join(*lane, x);
+            }
+        }
+        lanes.into_iter().fold(Reducer::<C>::start(self), |best, x| self.join(best, x))
+    }
 }
 
-/// Whether `x` takes the place of an earlier `best`: it is larger, or the first NaN.
-#[inline(always)]
-fn beats_max<C: Arithmetic>(x: C, best: C) -> bool {
-    x > best || (x.is_nan() && !best.is_nan())
+/// A value and its index among the reduced elements; no candidate at all where the index is `NOWHERE`.
+type Candidate<C> = (C, u32);
+const NOWHERE: u32 = u32::MAX;
+
+/// The first largest (`MAX`) or smallest element, or the first NaN.
+#[derive(Clone, Copy)]
+struct Arg<const MAX: bool>;
+
+impl<const MAX: bool> Arg<MAX> {
+    /// Whether `x` takes the place of an earlier `best`.
+    #[inline(always)]
+    fn beats<C: Arithmetic>(x: C, best: C) -> bool {
+        (if MAX { x > best } else { x < best }) | (x.is_nan() & !best.is_nan())
+    }
 }
 
-/// Whether `x` takes the place of an earlier `best`: it is smaller, or the first NaN.
-#[inline(always)]
-fn beats_min<C: Arithmetic>(x: C, best: C) -> bool {
-    x < best || (x.is_nan() && !best.is_nan())
-}
+impl<C: Arithmetic, const MAX: bool> Reducer<C> for Arg<MAX> {
+    type Lane = Candidate<C>;
+    type Part = Candidate<C>;
+    type Out = u32;
 
-/// The better of two candidates, the earlier of equals. An index of `u32::MAX` is no candidate.
-#[inline(always)]
-fn first_best<C: Arithmetic>(a: (C, u32), b: (C, u32), beats: impl Fn(C, C) -> bool) -> (C, u32) {
-    let (early, late) = if a.1 <= b.1 { (a, b) } else { (b, a) };
-    if late.1 != u32::MAX && beats(late.0, early.0) { late } else { early }
+    #[inline(always)]
+    fn start(self) -> Candidate<C> {
+        (C::ZERO, NOWHERE)
+    }
+    #[inline(always)]
+    fn step(self, lane: Candidate<C>, x: C, _y: C, _first: C, index: u32) -> Candidate<C> {
+        let better = Self::beats(x, lane.0) | (lane.1 == NOWHERE);
+        (if better { x } else { lane.0 }, if better { index } else { lane.1 })
+    }
+    #[inline(always)]
+    fn join(self, a: Candidate<C>, b: Candidate<C>) -> Candidate<C> {
+        let (early, late) = if a.1 <= b.1 { (a, b) } else { (b, a) };
+        if late.1 != NOWHERE && Self::beats(late.0, early.0) { late } else { early }
+    }
+    #[inline(always)]
+    fn close(self, lane: Candidate<C>, _first: C, _len: usize) -> Candidate<C> {
+        lane
+    }
+    #[inline(always)]
+    fn merge(self, a: Candidate<C>, b: Candidate<C>) -> Candidate<C> {
+        Reducer::<C>::join(self, a, b)
+    }
+    fn finish(self, part: Candidate<C>, _count: usize) -> u32 {
+        part.1
+    }
+
+    /// First the value, then its place: both are plain loops.
+    #[inline(always)]
+    fn block(self, x: &[C], y: &[C], index: u32) -> Candidate<C> {
+        let best = Extreme::<MAX>.block(x, y, index);
+        let is_best = |x: C| x == best || (x.is_nan() & best.is_nan());
+        for (n, chunk) in x.chunks(64).enumerate() {
+            if chunk.iter().fold(false, |found, &x| found | is_best(x)) {
+                let within = chunk.iter().position(|&x| is_best(x)).unwrap_or_default();
+                return (best, index.wrapping_add((n * 64 + within) as u32));
+            }
+        }
+        (best, NOWHERE)
+    }
 }
 
 /// Variance from the moments of each block about its first element, merged by Chan's formula.
@@ -250,33 +350,12 @@ impl<C: Copy, R: Reducer<C>> pulp::NullaryFnOnce for RowBlock<'_, C, R> {
 
     #[inline(always)]
     fn call(self) -> R::Part {
-        let Self { reducer, x, y, index } = self;
-        let first = x[0];
-        let mut lanes = [reducer.start(); LANES];
-        let (mut xs, mut ys) = (x.chunks_exact(LANES), y.chunks_exact(LANES));
-        let mut at = index;
-        for (x, y) in (&mut xs).zip(&mut ys) {
-            for lane in 0..LANES {
-                lanes[lane] = reducer.step(lanes[lane], x[lane], y[lane], first, at.wrapping_add(lane as u32));
-            }
-            at = at.wrapping_add(LANES as u32);
-        }
-        for (lane, (&x, &y)) in xs.remainder().iter().zip(ys.remainder()).enumerate() {
-            lanes[lane] = reducer.step(lanes[lane], x, y, first, at.wrapping_add(lane as u32));
-        }
-        let mut half = LANES / 2;
-        while half > 0 {
-            for lane in 0..half {
-                lanes[lane] = reducer.join(lanes[lane], lanes[lane + half]);
-            }
-            half /= 2;
-        }
-        reducer.close(lanes[0], first, x.len())
+        self.reducer.block(self.x, self.y, self.index)
     }
 }
 
 /// One element more for each output of a strip.
-struct StripStep<'a, C, R: Reducer<C>> {
+struct StripStep<'a, C: Copy, R: Reducer<C>> {
     reducer: R,
     lanes: &'a mut [R::Lane],
     x: &'a [C],
@@ -297,8 +376,31 @@ impl<C: Copy, R: Reducer<C>> pulp::NullaryFnOnce for StripStep<'_, C, R> {
     }
 }
 
+/// The rows of a strip's lanes as one, in the order of [`Reducer::join_all`]. Rows that are not there would change nothing.
+struct JoinRows<'a, C: Copy, R: Reducer<C>> {
+    reducer: R,
+    lanes: &'a mut [R::Lane],
+    width: usize,
+}
+
+impl<C: Copy, R: Reducer<C>> pulp::NullaryFnOnce for JoinRows<'_, C, R> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let mut half = LANES / 2;
+        while half > 0 {
+            let (early, late) = self.lanes.split_at_mut((half * self.width).min(self.lanes.len()));
+            for (a, &b) in early.iter_mut().zip(&*late).take(half * self.width) {
+                *a = self.reducer.join(*a, b);
+            }
+            half /= 2;
+        }
+    }
+}
+
 /// A reduction with its operands.
-struct Run<'a, C, R: Reducer<C>> {
+struct Run<'a, C: Copy, R: Reducer<C>> {
     reducer: R,
     plan: &'a Reduction,
     x: Input<C>,
@@ -434,7 +536,9 @@ impl<C: Arithmetic, R: Reducer<C>> Run<'_, C, R> {
                 Section { shape: &reduced.shape, strides: &reduced.strides[operand], offset: 0, start: 0, len: 0 };
             section.offset_of(n)
         };
-        for (i, n) in elements.clone().enumerate() {
+        // Lane by lane, so that one row of accumulators stays in the cache.
+        let order = (0..LANES).flat_map(|lane| elements.clone().skip(lane).step_by(LANES).map(move |n| (lane, n)));
+        for (lane, n) in order {
             // SAFETY: as in `row`.
             let x = unsafe { self.x.slice(&self.kept_section(1, shift(0, n), outputs), &mut stages.x) };
             let y = match &self.y {
@@ -442,30 +546,16 @@ impl<C: Arithmetic, R: Reducer<C>> Run<'_, C, R> {
                 Some(y) => unsafe { y.slice(&self.kept_section(2, shift(1, n), outputs), &mut stages.y) },
                 None => x,
             };
-            if i == 0 {
+            if n == elements.start {
                 first = x.to_vec();
             }
-            let lane = i % LANES * width;
-            let lanes = &mut lanes[lane..lane + width];
+            let lanes = &mut lanes[lane * width..(lane + 1) * width];
             let step = StripStep { reducer: self.reducer, lanes, x, y, first: &first, index: n as u32 };
             pulp::Arch::new().dispatch(step);
         }
-        let rows: Vec<&[R::Lane]> = lanes.chunks_exact(width).collect();
-        let join = |column: usize| {
-            let mut lanes = [self.reducer.start(); LANES];
-            for (lane, row) in lanes.iter_mut().zip(&rows) {
-                *lane = row[column];
-            }
-            let mut half = LANES / 2;
-            while half > 0 {
-                for lane in 0..half {
-                    lanes[lane] = self.reducer.join(lanes[lane], lanes[lane + half]);
-                }
-                half /= 2;
-            }
-            self.reducer.close(lanes[0], first[column], elements.len())
-        };
-        (0..width).map(join).collect()
+        pulp::Arch::new().dispatch(JoinRows { reducer: self.reducer, lanes: &mut lanes, width });
+        let close = |(&lane, &first): (&R::Lane, &C)| self.reducer.close(lane, first, elements.len());
+        lanes.iter().zip(&first).map(close).collect()
     }
 }
 
@@ -479,15 +569,15 @@ pub fn reduce(op: Reduce, x: &View, y: Option<&View>, axes: &[usize], out: &View
         Reduce::Sum => match_number!(x.dtype, S => job.run::<S, S, _>(Sum), bool => return false),
         Reduce::Prod => match_number!(x.dtype, S => job.run::<S, S, _>(Prod), bool => return false),
         Reduce::Dot => match_number!(x.dtype, S => job.run::<S, S, _>(Dot), bool => return false),
-        Reduce::Max => match_number!(x.dtype, S => job.run::<S, S, _>(Max), bool => return false),
-        Reduce::Min => match_number!(x.dtype, S => job.run::<S, S, _>(Min), bool => return false),
-        Reduce::ArgMax => match_number!(x.dtype, S => job.run::<S, u32, _>(ArgMax), bool => return false),
-        Reduce::ArgMin => match_number!(x.dtype, S => job.run::<S, u32, _>(ArgMin), bool => return false),
+        Reduce::Max => match_number!(x.dtype, S => job.run::<S, S, _>(Extreme::<true>), bool => return false),
+        Reduce::Min => match_number!(x.dtype, S => job.run::<S, S, _>(Extreme::<false>), bool => return false),
+        Reduce::ArgMax => match_number!(x.dtype, S => job.run::<S, u32, _>(Arg::<true>), bool => return false),
+        Reduce::ArgMin => match_number!(x.dtype, S => job.run::<S, u32, _>(Arg::<false>), bool => return false),
         Reduce::Mean => match_float!(x.dtype, S => job.run::<S, S, _>(Mean), _ => return false),
         Reduce::Norm => match_float!(x.dtype, S => job.run::<S, S, _>(Norm), _ => return false),
         Reduce::Var { ddof } => match_float!(x.dtype, S => job.run::<S, S, _>(Var { ddof }), _ => return false),
-        Reduce::Any if x.dtype == DType::Bool => job.run::<u8, u8, _>(Max),
-        Reduce::All if x.dtype == DType::Bool => job.run::<u8, u8, _>(Min),
+        Reduce::Any if x.dtype == DType::Bool => job.run::<u8, u8, _>(Extreme::<true>),
+        Reduce::All if x.dtype == DType::Bool => job.run::<u8, u8, _>(Extreme::<false>),
         Reduce::Any | Reduce::All => return false,
     }
     true

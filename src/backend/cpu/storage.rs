@@ -7,7 +7,7 @@ use half::{bf16, f16};
 pub trait Storage: Copy + Default + Send + Sync + 'static {
     /// What it is computed in.
     type Compute: Copy + Default + Send + Sync + 'static;
-    /// Whether that is the same type, so that memory can be used in place.
+    /// Whether that is the same type, or one of the same representation, so that memory can be used in place.
     const SAME: bool;
 
     /// Converts elements to what they are computed in; the lengths are equal.
@@ -22,9 +22,11 @@ macro_rules! as_is {
             type Compute = $t;
             const SAME: bool = true;
 
+            #[inline(always)]
             fn decode(memory: &[Self], out: &mut [Self]) {
                 out.copy_from_slice(memory);
             }
+            #[inline(always)]
             fn encode(values: &[Self], memory: &mut [Self]) {
                 memory.copy_from_slice(values);
             }
