@@ -25,7 +25,16 @@ fn field(path: &str, key: &str) -> Option<String> {
 }
 
 fn total_memory() -> Option<u64> {
-    let kibibytes: u64 = field("/proc/meminfo", "MemTotal")?.split(' ').next()?.parse().ok()?;
+    memory("MemTotal")
+}
+
+/// The bytes that could be used now without swapping, where the system tells.
+pub fn available_memory() -> Option<u64> {
+    memory("MemAvailable")
+}
+
+fn memory(key: &str) -> Option<u64> {
+    let kibibytes: u64 = field("/proc/meminfo", key)?.split(' ').next()?.parse().ok()?;
     kibibytes.checked_mul(1024)
 }
 

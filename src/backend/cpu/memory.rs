@@ -18,12 +18,17 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use smallvec::SmallVec;
 
+use super::info::available_memory;
 use crate::dtype::Element;
 use crate::error::Error;
 use crate::memory::{PooledBlock, RawError, RawMemory, StreamId};
 
 /// A cache line, and the widest vector.
 const ALIGNMENT: usize = 64;
+
+/// A system that overcommits hands out memory it does not have, and ends the process that touches it. So blocks of at least this
+/// size are compared with what is available, which costs a few microseconds.
+const LARGE: usize = 64 << 20;
 
 /// The system's allocator, as the pool sees it. The CPU has one stream, whose work is done when the call returns.
 pub struct HostMemory;
@@ -42,6 +47,9 @@ impl RawMemory for HostMemory {
 
     fn allocate(&self, bytes: usize, _: StreamId) -> Result<HostBlock, RawError> {
         let layout = Layout::from_size_align(bytes, ALIGNMENT).map_err(|_| RawError::OutOfMemory)?;
+        if bytes >= LARGE && available_memory().is_some_and(|available| bytes as u64 > available) {
+            return Err(RawError::OutOfMemory);
+        }
         // SAFETY: the pool never asks for zero bytes.
         NonNull::new(unsafe { alloc(layout) }).map(HostBlock).ok_or(RawError::OutOfMemory)
     }
