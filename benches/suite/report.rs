@@ -67,7 +67,7 @@ pub fn document(results: &Path) -> Result<(), Box<dyn Error>> {
 fn section(run: &Run, link: &str, plots: &[String], level: usize) -> String {
     let mut text = format!("\n{} {}\n\n{}\n", "#".repeat(level), title(run), about(run));
     for table in tables(run) {
-        let _ = write!(text, "\n{} {}\n\n{}\n", "#".repeat(level + 1), table.title, table.markdown());
+        let _ = write!(text, "\n{} {}\n\n{}", "#".repeat(level + 1), table.title, table.markdown());
     }
     if !plots.is_empty() {
         text.push('\n');

@@ -87,10 +87,10 @@ impl Plot {
             .build_cartesian_2d((least..most).log_scale().base(2.0), 0.0..1.1 * top)?;
         chart
             .configure_mesh()
-            .light_line_style(WHITE)
+            .max_light_lines(1)
             .x_desc(self.size)
             .y_desc(self.unit)
-            .x_label_formatter(&|size| format!("{size:.0}"))
+            .x_label_formatter(&|&size| if size < 1e5 { format!("{size:.0}") } else { format!("2^{:.0}", size.log2()) })
             .draw()?;
         if let Some(ceiling) = self.ceiling {
             chart

@@ -15,26 +15,27 @@ pub struct Table {
 
 impl Table {
     pub fn terminal(&self) -> String {
-        let mut table = self.layout();
+        let mut table = comfy_table::Table::new();
         table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_header(&self.header).add_rows(&self.rows);
+        for (index, column) in table.column_iter_mut().enumerate() {
+            if self.is_number(index) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
         format!("{}\n{table}\n", self.title)
     }
 
     pub fn markdown(&self) -> String {
-        let mut table = self.layout();
-        table.load_style(presets::ASCII_MARKDOWN);
-        table.to_string()
+        let line = |cells: Vec<&str>| format!("| {} |\n", cells.join(" | "));
+        let rule = (0..self.header.len()).map(|index| if self.is_number(index) { "--:" } else { "---" });
+        let mut text = line(self.header.clone()) + &line(rule.collect());
+        text.extend(self.rows.iter().map(|row| line(row.iter().map(String::as_str).collect())));
+        text
     }
 
-    fn layout(&self) -> comfy_table::Table {
-        let mut table = comfy_table::Table::new();
-        table.set_header(&self.header).add_rows(&self.rows);
-        for (index, column) in table.column_iter_mut().enumerate() {
-            if index >= self.words && self.header[index] != NOTE {
-                column.set_cell_alignment(CellAlignment::Right);
-            }
-        }
-        table
+    fn is_number(&self, column: usize) -> bool {
+        column >= self.words && self.header[column] != NOTE
     }
 }
 
