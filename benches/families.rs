@@ -4,9 +4,9 @@
 //! is the device's work, by its own clock.
 
 #[path = "suite/case.rs"]
+#[allow(dead_code, reason = "the suite has cases of other kinds too")]
 mod case;
 #[path = "suite/families.rs"]
-#[allow(clippy::duplicate_mod, reason = "each bench is a crate of its own")]
 mod families;
 #[path = "suite/verify.rs"]
 mod verify;

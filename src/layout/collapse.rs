@@ -37,16 +37,8 @@ impl<const N: usize> Loops<N> {
         self.shape.iter().product()
     }
 
-    /// Whether operand `i` is one gap-free run in loop order.
-    pub fn is_run(&self, i: usize) -> bool {
-        match self.rank() {
-            0 => true,
-            1 => self.strides[i][0] == 1,
-            _ => false,
-        }
-    }
-
     /// The layout of operand `i` under the collapsed shape.
+    #[cfg(any(test, feature = "cuda", feature = "portable"))]
     pub fn layout(&self, i: usize) -> Layout {
         Layout::from_parts(self.shape.clone(), self.strides[i].clone(), self.offsets[i])
     }
@@ -89,11 +81,11 @@ pub(crate) fn collapse_axes<const N: usize>(layouts: [&Layout; N], axes: &[usize
         } else {
             loops.shape.push(n);
         }
-        for i in 0..N {
+        for (all, stride) in loops.strides.iter_mut().zip(strides) {
             if mergeable {
-                loops.strides[i].pop();
+                all.pop();
             }
-            loops.strides[i].push(strides[i]);
+            all.push(stride);
         }
     }
     loops

@@ -7,10 +7,12 @@
 
 mod collapse;
 mod overlap;
+#[cfg(any(test, feature = "cuda", feature = "portable"))]
 mod split;
 mod view;
 
 pub(crate) use collapse::{Loops, Order, Reduction, collapse, collapse_axes};
+#[cfg(any(test, feature = "cuda", feature = "portable"))]
 pub(crate) use split::split;
 pub(crate) use view::broadcast_shape;
 

@@ -61,6 +61,10 @@ pub(crate) enum RawError {
     /// The device has too little memory left: the pool trims its cache and tries again.
     OutOfMemory,
     /// Anything else; handed to the caller as it is.
+    #[cfg_attr(
+        not(any(feature = "cuda", feature = "portable")),
+        allow(dead_code, reason = "the CPU has no other failure")
+    )]
     Other(Error),
 }
 
@@ -76,6 +80,7 @@ impl StreamId {
     pub(crate) const COUNT: u8 = 64;
 
     /// Stream number `index`, or `None` from [`COUNT`](Self::COUNT) on.
+    #[cfg(test)]
     pub(crate) const fn new(index: u8) -> Option<Self> {
         if index < Self::COUNT { Some(Self(index)) } else { None }
     }

@@ -26,11 +26,6 @@ impl<R: RawMemory> Pool<R> {
         Arc::new(Self { raw, config, cache: Mutex::new(Cache::new()), growth: Mutex::new(()) })
     }
 
-    /// The memory that the pool stands on.
-    pub(crate) fn raw(&self) -> &R {
-        &self.raw
-    }
-
     pub(crate) fn config(&self) -> PoolConfig {
         self.config
     }
@@ -204,16 +199,19 @@ impl<R: RawMemory> PooledBlock<R> {
     }
 
     /// The bytes that there are: at least as many.
+    #[cfg(any(test, feature = "cuda"))]
     pub(crate) fn size(&self) -> usize {
         self.size
     }
 
     /// The stream that it was allocated for.
+    #[cfg(test)]
     pub(crate) fn stream(&self) -> StreamId {
         self.stream
     }
 
     /// Says that work which uses this block is being queued on `stream`. Needed for every stream but its own.
+    #[cfg_attr(not(test), expect(dead_code, reason = "devices have one stream so far"))]
     pub(crate) fn record_use(&self, stream: StreamId) {
         if stream != self.stream {
             // Relaxed: whoever drops the block has exclusive access, and how it got that orders this before it.

@@ -126,7 +126,7 @@ fn binary_cases<T: TestElement>(suite: &mut Suite, op: Binary) {
         ctx.check(&[a.len()], &y, |i, got| judge_binary(ctx, op, a[i], b[i], got));
         Ok(())
     });
-    suite.case::<T>(FAMILY, op.name(), "shapes", probe, move |ctx| binary_shapes(ctx, op, &call));
+    suite.case::<T>(FAMILY, op.name(), "shapes", probe, move |ctx| binary_shapes(ctx, op, call));
     suite.case::<T>(FAMILY, op.name(), "layouts", probe, move |ctx| {
         binary_layouts(ctx, |a: &Tensor<T>, b: &Tensor<T>| call(a, b)?.to_vec())
     });

@@ -101,7 +101,7 @@ fn refused_overlaps(ctx: &Context) -> Outcome {
 
     let square = ramp(device)?.slice(s![..16])?.reshape((4, 4))?;
     ctx.at("a square matrix += its transpose");
-    ctx.check_error(square.clone().add_assign(&square.t()), &overlap("add", &[4, 4], "overlaps the operand"));
+    ctx.check_error(square.clone().add_assign(square.t()), &overlap("add", &[4, 4], "overlaps the operand"));
 
     ctx.at("a broadcast target");
     let mut stretched = ramp(device)?.broadcast((3, 20))?;

@@ -82,7 +82,6 @@ fn number_cases<T: TestElement + Number>(suite: &mut Suite) {
         want: want_best::<T, true>,
         draw: ties,
         ordered: true,
-        ..sum
     };
     reduction_cases(suite, max);
     reduction_cases(

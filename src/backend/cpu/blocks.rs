@@ -199,9 +199,8 @@ unsafe fn transpose<S: Copy>(
                 // SAFETY: with `down` 1 these are rows `row` to `row + EDGE` of a column, all inside the tile.
                 unsafe { src.offset(row as isize + (col + c) as isize * right).cast::<[S; EDGE]>().read_unaligned() }
             });
-            for r in 0..EDGE {
+            for (r, start) in (row * TILE + col..).step_by(TILE).take(EDGE).enumerate() {
                 let values: [S; EDGE] = std::array::from_fn(|c| square[c][r]);
-                let start = (row + r) * TILE + col;
                 out[start..start + EDGE].copy_from_slice(&values);
             }
         }

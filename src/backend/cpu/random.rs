@@ -43,6 +43,7 @@ impl pulp::NullaryFnOnce for Words<'_> {
         let mut counter = (self.start / 4) as u64;
         for words in self.words.chunks_mut(4 * COUNTERS) {
             let mut planes = [[0; COUNTERS]; 4];
+            #[allow(clippy::needless_range_loop, reason = "this is the form that becomes SIMD code")]
             for i in 0..COUNTERS {
                 let words = philox(counter.wrapping_add(i as u64), self.key);
                 for word in 0..4 {

@@ -40,6 +40,7 @@ impl Tensor {
     fn to_vec<T: Element>(&self, cpu: &Cpu) -> Vec<T> {
         let out = Self::zeros::<T>(self.layout.shape());
         cpu.copy(self.operand(), out.operand()).unwrap();
+        #[allow(irrefutable_let_patterns, reason = "there are other backends only with features")]
         let backend::Buffer::Cpu(buffer) = out.buffer else { unreachable!() };
         buffer.try_into_vec().unwrap_or_else(|_| panic!("the buffer was adopted"))
     }

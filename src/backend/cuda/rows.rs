@@ -63,7 +63,7 @@ struct Plan {
 impl Plan {
     /// Rows of a block.
     fn rows(&self) -> usize {
-        if self.lanes > 0 { self.threads / self.lanes } else { 1 }
+        self.threads.checked_div(self.lanes).unwrap_or(1)
     }
 }
 
