@@ -103,7 +103,7 @@ step "lint with cuda alone, kernels for 80" lint_cuda
 step "build the tests, kernels for ${TILEWORK_CUDA_ARCHS:-the GPU present}" cargo test --locked "${cuda[@]}" --tests --no-run
 step "test" unit_and_integration
 step "wgpu on a device" wgpu_on_a_device
-step "conformance suite" cargo test --locked "${cuda[@]}" --test conformance -- --matrix
+step "conformance suite" cargo test --locked "${cuda[@]}" --test conformance -- --quiet --matrix
 step "documentation builds" document
 step "documentation tests" cargo test --locked "${cuda[@]}" --doc
 step "examples" examples

@@ -28,12 +28,12 @@ fn probe<T: TestElement + Number>(device: &Device) -> Result<()> {
 fn product_cases<T: TestElement + Number>(suite: &mut Suite) {
     // Every product and every partial sum of small integers is exact, in whatever order: nothing may differ, not even a bit.
     suite.case::<T>(FAMILY, NAME, "small integers", probe::<T>, |ctx| {
-        let tails = [1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 127, 129];
+        let tails = [1, 2, 3, 7, 8, 15, 16, 17, 33, 64, 65, 129];
         let mut rng = ctx.rng();
         for (i, &m) in tails.iter().enumerate() {
             for (j, &n) in tails.iter().enumerate() {
                 // At the default level each pair with one depth, at the full one with all.
-                let depths = if ctx.scaled(true, false) { &tails[(5 * i + 3 * j) % 16..][..1] } else { &tails[..] };
+                let depths = if ctx.scaled(true, false) { &tails[(5 * i + 3 * j) % 12..][..1] } else { &tails[..] };
                 for &k in depths {
                     exact::<T>(ctx, &mut rng, &[m, k], &[k, n], [Physical::Contiguous; 2])?;
                 }
@@ -51,7 +51,7 @@ fn product_cases<T: TestElement + Number>(suite: &mut Suite) {
     });
     suite.case::<T>(FAMILY, NAME, "layouts", probe::<T>, |ctx| {
         let mut rng = ctx.rng();
-        for [m, k, n] in [[5, 7, 6], [64, 32, 48], [65, 130, 67]] {
+        for [m, k, n] in [[5, 7, 6], [65, 130, 67]] {
             for left in Physical::ALL {
                 for right in Physical::ALL {
                     exact::<T>(ctx, &mut rng, &[m, k], &[k, n], [left, right])?;

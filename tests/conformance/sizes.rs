@@ -47,13 +47,13 @@ fn lengths<T: TestElement + Number>(ctx: &Context) -> Outcome {
     let mut rng = ctx.rng();
     let (a, b) = (rng.small_ints::<T>(520, 50), rng.small_ints::<T>(520, 50));
     let (x, y) = (Tensor::from_vec(a.clone(), 520, &ctx.device)?, Tensor::from_vec(b.clone(), 520, &ctx.device)?);
-    for n in 1..=515isize {
-        for start in [0, 1] {
-            let sum = x.slice(s![start..start + n])?.add(&y.slice(s![..n])?)?.to_vec()?;
-            ctx.at(format_args!("length {n} from element {start}"));
-            let want = |i: usize| T::from_f64(a[i + start as usize].to_f64() + b[i].to_f64());
-            ctx.check(&[n as usize], &sum, |i, got| Want::exactly(want(i).value()).judge(got));
-        }
+    for n in 1..=515usize {
+        // Odd lengths from an element that no vector load is aligned at.
+        let start = n % 2;
+        let sum = x.slice(s![start..start + n])?.add(&y.slice(s![..n])?)?.to_vec()?;
+        ctx.at(format_args!("length {n} from element {start}"));
+        let want = |i: usize| T::from_f64(a[i + start].to_f64() + b[i].to_f64());
+        ctx.check(&[n], &sum, |i, got| Want::exactly(want(i).value()).judge(got));
     }
     Ok(())
 }
