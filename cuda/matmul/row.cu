@@ -11,11 +11,11 @@
         tw::row_by_columns<T>(p);                                                                                            \
     }
 
-TW_ROW_KERNELS(f32, float)
-TW_ROW_KERNELS(f64, double)
-TW_ROW_KERNELS(f16, __half)
-TW_ROW_KERNELS(bf16, __nv_bfloat16)
-TW_ROW_KERNELS(i32, int32_t)
-TW_ROW_KERNELS(i64, int64_t)
-TW_ROW_KERNELS(u8, uint8_t)
-TW_ROW_KERNELS(u32, uint32_t)
+TW_ROW_KERNELS(f32, tw::f32)
+TW_ROW_KERNELS(f64, tw::f64)
+TW_ROW_KERNELS(f16, tw::f16)
+TW_ROW_KERNELS(bf16, tw::bf16)
+TW_ROW_KERNELS(i32, tw::i32)
+TW_ROW_KERNELS(i64, tw::i64)
+TW_ROW_KERNELS(u8, tw::u8)
+TW_ROW_KERNELS(u32, tw::u32)

@@ -7,9 +7,9 @@ namespace tw {
 
 // Stores four matrices, one in each word: lane l holds elements 2 (l mod 4) and the next of row l / 4, and gives the address of
 // row l mod 8 of matrix l / 8.
-__device__ __forceinline__ void store_matrices(uint32_t address, const uint32_t (&words)[4]) {
-    asm volatile("stmatrix.sync.aligned.m8n8.x4.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(address), "r"(words[0]), "r"(words[1]),
-                 "r"(words[2]), "r"(words[3])
+__device__ __forceinline__ void store_matrices(uint32_t address, uint4 words) {
+    asm volatile("stmatrix.sync.aligned.m8n8.x4.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(address), "r"(words.x), "r"(words.y),
+                 "r"(words.z), "r"(words.w)
                  : "memory");
 }
 

@@ -3,92 +3,78 @@
 // Bias, residual and output may have any strides; runs of columns are read and written as vectors where the operand allows it.
 #pragma once
 
-#include <cuda_bf16.h>
-#include <cuda_fp16.h>
-
 #include <type_traits>
 
 #include "tilework/abi.h"
-#include "tilework/platform.h"
+#include "tilework/scalar.h"
+#include "tilework/vector.h"
 
 namespace tw {
 
 // The type that products of T are summed in. Sums of integers wrap, so unsigned arithmetic is exact for the signed ones too.
 template <typename T>
-struct Accumulator {
+struct AccumulatorOf {
     using type = T;
 };
 template <>
-struct Accumulator<__nv_bfloat16> {
+struct AccumulatorOf<bf16> {
     using type = float;
 };
 template <>
-struct Accumulator<__half> {
+struct AccumulatorOf<f16> {
     using type = float;
 };
 template <>
-struct Accumulator<uint8_t> {
+struct AccumulatorOf<u8> {
     using type = uint32_t;
 };
 template <>
-struct Accumulator<int32_t> {
+struct AccumulatorOf<i32> {
     using type = uint32_t;
 };
 template <>
-struct Accumulator<int64_t> {
-    using type = unsigned long long;
+struct AccumulatorOf<i64> {
+    using type = uint64_t;
 };
+template <typename T>
+using Accumulator = typename AccumulatorOf<T>::type;
 
-// N elements that are moved together, in one access of up to 16 bytes.
-template <typename T, int N>
-struct alignas(sizeof(T) * N < 16 ? sizeof(T) * N : 16) Vector {
-    T values[N];
-};
-
-template <typename Acc, typename T>
-__device__ __forceinline__ Acc widen(T value) {
-    return Acc(value);
-}
-template <>
-__device__ __forceinline__ float widen(__nv_bfloat16 value) {
-    return __bfloat162float(value);
-}
-template <>
-__device__ __forceinline__ float widen(__half value) {
-    return __half2float(value);
-}
-
-template <typename T, typename Acc>
-__device__ __forceinline__ T narrow(Acc value) {
-    return T(value);
-}
-template <>
-__device__ __forceinline__ __nv_bfloat16 narrow(float value) {
-    return __float2bfloat16_rn(value);
-}
-template <>
-__device__ __forceinline__ __half narrow(float value) {
-    return __float2half_rn(value);
-}
-
-// NaN stays NaN. The host asks for relu alone on integers, where an unsigned accumulator carries T's bits.
-template <typename T, typename Acc>
-__device__ __forceinline__ Acc activate(Acc x, uint32_t activation) {
-    if constexpr (std::is_integral_v<Acc>) {
-        return std::is_signed_v<T> && activation == 1 && std::make_signed_t<T>(x) < 0 ? Acc(0) : x;
+template <typename T>
+__device__ __forceinline__ Accumulator<T> accumulator(T value) {
+    if constexpr (std::is_class_v<T>) {
+        return widen(value);
     } else {
+        return Accumulator<T>(value);
+    }
+}
+
+template <typename T>
+__device__ __forceinline__ T rounded(Accumulator<T> value) {
+    if constexpr (std::is_class_v<T>) {
+        return narrow<T>(value);
+    } else {
+        return T(value);
+    }
+}
+
+// The host asks for it on floating-point types alone.
+template <typename T>
+__device__ __forceinline__ Accumulator<T> activate(Accumulator<T> x, uint32_t activation) {
+    if constexpr (std::is_floating_point_v<Accumulator<T>>) {
         switch (activation) {
-            case 1: return x < Acc(0) ? Acc(0) : x;
-            case 2: return Acc(0.5) * x * (Acc(1) + erf(x * Acc(0.70710678118654752440)));
-            case 3: return x / (Acc(1) + exp(-x));
-            default: return x;
+            case 1: return relu(Compute<T>(x));
+            case 2: return gelu(Compute<T>(x));
+            case 3: return silu(Compute<T>(x));
         }
     }
+    return x;
 }
 
 // One operand of the epilogue in the matrix of one batch index.
 template <typename T>
 struct EpilogueOperand {
+    using Plain = std::remove_const_t<T>;
+
     T* base;
     int64_t row;
     int64_t column;
@@ -105,28 +91,30 @@ struct EpilogueOperand {
 
     __device__ __forceinline__ T* at(int64_t i, int64_t j) const { return base + i * row + j * column; }
 
-    // The first `count` of N elements from (i, j) on, as accumulators.
-    template <typename Acc, int N>
-    __device__ __forceinline__ void read(int64_t i, int64_t j, int count, Acc (&values)[N]) const {
-        const T* from = at(i, j);
+    // Adds the first `count` of N elements from (i, j) on to `sums`.
+    template <int N>
+    __device__ __forceinline__ void add_to(Accumulator<Plain> (&sums)[N], int64_t i, int64_t j, int count) const {
+        const Plain* from = at(i, j);
         if (vectors && count == N) {
-            auto vector = *reinterpret_cast<const Vector<T, N>*>(from);
+            auto vector = load_vector<Plain, N>(from);
 #pragma unroll
-            for (int c = 0; c < N; ++c) values[c] = widen<Acc>(vector.values[c]);
+            for (int c = 0; c < N; ++c) sums[c] += accumulator(vector.at[c]);
         } else if (column == 0) {
-            Acc value = widen<Acc>(*from);
+            auto value = accumulator(*from);
 #pragma unroll
-            for (int c = 0; c < N; ++c) values[c] = value;
+            for (int c = 0; c < N; ++c) sums[c] += value;
         } else {
 #pragma unroll
-            for (int c = 0; c < N; ++c) values[c] = c < count ? widen<Acc>(from[c * column]) : Acc(0);
+            for (int c = 0; c < N; ++c) {
+                if (c < count) sums[c] += accumulator(from[c * column]);
+            }
         }
     }
 };
 
 template <typename T>
 struct Epilogue {
-    using Acc = typename Accumulator<T>::type;
+    using Acc = Accumulator<T>;
 
     EpilogueOperand<T> out;
     EpilogueOperand<const T> bias;
@@ -155,8 +143,8 @@ struct Epilogue {
         if (i >= m || j >= n) return;
         Vector<T, N> vector;
 #pragma unroll
-        for (int c = 0; c < N; ++c) vector.values[c] = narrow<T>(products[c]);
-        *reinterpret_cast<Vector<T, N>*>(out.at(i, j)) = vector;
+        for (int c = 0; c < N; ++c) vector.at[c] = rounded<T>(products[c]);
+        store_vector(out.at(i, j), vector);
     }
 
     // Writes what a thread holds of a tile, products[r] being N columns from place(r) on.
@@ -188,32 +176,22 @@ struct Epilogue {
         Acc values[N];
 #pragma unroll
         for (int c = 0; c < N; ++c) values[c] = products[c];
-        if (bias.base) {
-            Acc more[N];
-            bias.template read<Acc>(i, j, count, more);
-#pragma unroll
-            for (int c = 0; c < N; ++c) values[c] += more[c];
-        }
+        if (bias.base) bias.add_to(values, i, j, count);
         if (activation) {
 #pragma unroll
             for (int c = 0; c < N; ++c) values[c] = activate<T>(values[c], activation);
         }
-        if (residual.base) {
-            Acc more[N];
-            residual.template read<Acc>(i, j, count, more);
-#pragma unroll
-            for (int c = 0; c < N; ++c) values[c] += more[c];
-        }
+        if (residual.base) residual.add_to(values, i, j, count);
         T* to = out.at(i, j);
         if (out.vectors && count == N) {
             Vector<T, N> vector;
 #pragma unroll
-            for (int c = 0; c < N; ++c) vector.values[c] = narrow<T>(values[c]);
-            *reinterpret_cast<Vector<T, N>*>(to) = vector;
+            for (int c = 0; c < N; ++c) vector.at[c] = rounded<T>(values[c]);
+            store_vector(to, vector);
         } else {
 #pragma unroll
             for (int c = 0; c < N; ++c) {
-                if (c < count) to[c * out.column] = narrow<T>(values[c]);
+                if (c < count) to[c * out.column] = rounded<T>(values[c]);
             }
         }
     }

@@ -62,7 +62,7 @@ struct MmaLoader {
                 uint32_t l = MAJOR == K_MAJOR ? line : x, k = MAJOR == K_MAJOR ? x : line;
                 copy_async<16>(to + mma_chunk(MAJOR, l, k), at, bytes);
             } else {
-                held[i] = line < y_count && x < x_count ? *at : T(0.0f);
+                held[i] = line < y_count && x < x_count ? *at : T{};
             }
         }
         from += K * k_stride;

@@ -22,7 +22,7 @@ __device__ __forceinline__ Acc row_sum_lanes(Acc x) {
 // out[j] = sum over k of a[k] b[k, j], where b's neighbours along k are the nearer ones: a warp for each column.
 template <typename T>
 __device__ __forceinline__ void row_by_columns(const TwMatmul& p) {
-    using Acc = typename Accumulator<T>::type;
+    using Acc = Accumulator<T>;
     constexpr int V = 16 / sizeof(T);
     uint32_t batch = blockIdx.x / p.tiles_n;
     int64_t column = int64_t(blockIdx.x % p.tiles_n) * ROW_WARPS + threadIdx.x / 32;
@@ -37,14 +37,14 @@ __device__ __forceinline__ void row_by_columns(const TwMatmul& p) {
         done = length / V * V;
 #pragma unroll 4
         for (int64_t k = lane * V; k < done; k += 32 * V) {
-            auto xs = *reinterpret_cast<const Vector<T, V>*>(x + k);
-            auto ys = *reinterpret_cast<const Vector<T, V>*>(y + k);
+            auto xs = load_vector<T, V>(x + k);
+            auto ys = load_vector<T, V>(y + k);
 #pragma unroll
-            for (int i = 0; i < V; ++i) sums[i] += widen<Acc>(xs.values[i]) * widen<Acc>(ys.values[i]);
+            for (int i = 0; i < V; ++i) sums[i] += accumulator(xs.at[i]) * accumulator(ys.at[i]);
         }
     }
 #pragma unroll 4
-    for (int64_t k = done + lane; k < length; k += 32) sums[0] += widen<Acc>(x[k * a.column]) * widen<Acc>(y[k * b.row]);
+    for (int64_t k = done + lane; k < length; k += 32) sums[0] += accumulator(x[k * a.column]) * accumulator(y[k * b.row]);
 #pragma unroll
     for (int i = 1; i < V; ++i) sums[0] += sums[i];
     Acc total[1] = {row_sum_lanes<1>(sums[0])};
@@ -54,7 +54,7 @@ __device__ __forceinline__ void row_by_columns(const TwMatmul& p) {
 // The same where b's neighbours along j are the nearer ones: a block for each strip of 64 bytes.
 template <typename T>
 __device__ __forceinline__ void row_by_strips(const TwMatmul& p) {
-    using Acc = typename Accumulator<T>::type;
+    using Acc = Accumulator<T>;
     constexpr int V = 16 / sizeof(T);
     __shared__ Acc partial[ROW_WARPS][4 * V];
     uint32_t batch = blockIdx.x / p.tiles_n;
@@ -66,24 +66,32 @@ __device__ __forceinline__ void row_by_strips(const TwMatmul& p) {
     Acc sums[V] = {};
     if (present >= V && b.vectors) {
         const T* y = b.base + column;
-        const T* x = a.base;
-        int64_t k = threadIdx.x / 4, k_step = ROW_THREADS / 4;
-        x += k * a.column;
-        y += k * b.row;
-#pragma unroll 8
-        for (; k < int64_t(p.k); k += k_step, x += k_step * a.column, y += k_step * b.row) {
-            Acc value = widen<Acc>(*x);
-            auto ys = *reinterpret_cast<const Vector<T, V>*>(y);
+        auto add = [&](T x, const Vector<T, V>& ys) {
 #pragma unroll
-            for (int i = 0; i < V; ++i) sums[i] += value * widen<Acc>(ys.values[i]);
+            for (int i = 0; i < V; ++i) sums[i] += accumulator(x) * accumulator(ys.at[i]);
+        };
+        // Reads in batches, so that many are under way at once.
+        constexpr int BATCH = 8, STEP = ROW_THREADS / 4;
+        int64_t k = threadIdx.x / 4;
+        for (; k + (BATCH - 1) * STEP < int64_t(p.k); k += BATCH * STEP) {
+            T xs[BATCH];
+            Vector<T, V> ys[BATCH];
+#pragma unroll
+            for (int i = 0; i < BATCH; ++i) {
+                xs[i] = a.base[(k + i * STEP) * a.column];
+                ys[i] = load_vector<T, V>(y + (k + i * STEP) * b.row);
+            }
+#pragma unroll
+            for (int i = 0; i < BATCH; ++i) add(xs[i], ys[i]);
         }
+        for (; k < int64_t(p.k); k += STEP) add(a.base[k * a.column], load_vector<T, V>(y + k * b.row));
     } else {
         const T* y = b.base + column * b.column;
         for (int64_t k = threadIdx.x / 4; k < int64_t(p.k); k += ROW_THREADS / 4) {
-            Acc x = widen<Acc>(a.base[k * a.column]);
+            Acc x = accumulator(a.base[k * a.column]);
 #pragma unroll
             for (int i = 0; i < V; ++i) {
-                if (i < present) sums[i] += x * widen<Acc>(y[k * b.row + i * b.column]);
+                if (i < present) sums[i] += x * accumulator(y[k * b.row + i * b.column]);
             }
         }
     }

@@ -4,6 +4,9 @@
 // a thread reads runs of 16 bytes of each and multiplies every element of one with every element of the other: TM x TN products
 // from TM + TN elements. Copies run STAGES - 1 blocks of K ahead of the arithmetic and hold no registers meanwhile.
 //
+// Where there are too few tiles to occupy a multiprocessor's warps, SLICES groups of threads share a tile: each multiplies its part of
+// every block of K, and the partial sums are added in order at the end.
+//
 // A warp covers 4 x 8 threads; a thread's rows and columns lie in runs of one vector, spread over the warp's tile, so that a
 // warp's reads of shared memory are broadcasts or neighbouring vectors.
 #pragma once
@@ -17,22 +20,25 @@
 
 namespace tw {
 
-template <typename T, int M, int N, int K, int TM, int TN, int STAGES_>
+template <typename T, int M, int N, int K, int TM, int TN, int STAGES_, int SLICES_>
 struct SimtShape {
-    using Acc = typename Accumulator<T>::type;
+    using Acc = Accumulator<T>;
     // Copies of less than four bytes are not asynchronous, so narrow types are widened on the way.
     using Shared = std::conditional_t<sizeof(T) < 4, Acc, T>;
     static constexpr int STAGES = STAGES_;
+    static constexpr int SLICES = SLICES_;
     static constexpr int V = 16 / sizeof(Shared);
     static constexpr int WARPS_M = M / (4 * TM);
     static constexpr int WARPS_N = N / (8 * TN);
-    static constexpr int THREADS = 32 * WARPS_M * WARPS_N;
+    static constexpr int SLICE_THREADS = 32 * WARPS_M * WARPS_N;
+    static constexpr int THREADS = SLICES * SLICE_THREADS;
     // One vector of padding turns the columns that a transposing copy writes to different banks.
     static constexpr int A_PITCH = M + V;
     static constexpr int B_PITCH = N + V;
     static constexpr int A_ELEMENTS = K * A_PITCH;
     static constexpr int STAGE_ELEMENTS = K * (A_PITCH + B_PITCH);
     static constexpr uint32_t SHARED_BYTES = STAGES * STAGE_ELEMENTS * sizeof(Shared);
+    static_assert((SLICES - 1) * TM * TN * SLICE_THREADS * sizeof(Acc) <= SHARED_BYTES, "partial sums fit where the stages were");
 };
 
 // Copies blocks of K x L elements of a factor, l running fastest in shared memory, where l is m of a or n of b.
@@ -98,16 +104,9 @@ struct SimtLoader {
     }
 };
 
-template <typename T, int V>
-__device__ __forceinline__ void simt_read(T* to, const T* from) {
-    auto vector = *reinterpret_cast<const Vector<T, V>*>(from);
-#pragma unroll
-    for (int i = 0; i < V; ++i) to[i] = vector.values[i];
-}
-
-template <typename T, int M, int N, int K, int TM, int TN, int STAGES>
+template <typename T, int M, int N, int K, int TM, int TN, int STAGES, int SLICES>
 __device__ __forceinline__ void simt_matmul(const TwMatmul& p) {
-    using Shape = SimtShape<T, M, N, K, TM, TN, STAGES>;
+    using Shape = SimtShape<T, M, N, K, TM, TN, STAGES, SLICES>;
     using Acc = typename Shape::Acc;
     using Shared = typename Shape::Shared;
     constexpr int V = Shape::V;
@@ -125,7 +124,8 @@ __device__ __forceinline__ void simt_matmul(const TwMatmul& p) {
     SimtLoader<T, Shared, N, K, Shape::B_PITCH, Shape::THREADS> b(base(p.b) + n * p.b.column, p.b.column, p.b.row, p.b.aligned,
                                                                   int64_t(p.n) - n);
 
-    uint32_t lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+    uint32_t slice = threadIdx.x / Shape::SLICE_THREADS, thread = threadIdx.x % Shape::SLICE_THREADS;
+    uint32_t lane = thread % 32, warp = thread / 32;
     uint32_t row = warp / Shape::WARPS_N * (4 * TM) + lane / 8 * V;
     uint32_t column = warp % Shape::WARPS_N * (8 * TN) + lane % 8 * V;
 
@@ -152,31 +152,66 @@ __device__ __forceinline__ void simt_matmul(const TwMatmul& p) {
         __syncthreads();
         load(writing);
         writing = writing + 1 == STAGES ? 0 : writing + 1;
-        const Shared* a_block = shared + reading * Shape::STAGE_ELEMENTS + row;
-        const Shared* b_block = shared + reading * Shape::STAGE_ELEMENTS + Shape::A_ELEMENTS + column;
+        const Shared* stage = shared + reading * Shape::STAGE_ELEMENTS;
+        const Shared* a_block = stage + slice * (K / SLICES) * Shape::A_PITCH + row;
+        const Shared* b_block = stage + Shape::A_ELEMENTS + slice * (K / SLICES) * Shape::B_PITCH + column;
         reading = reading + 1 == STAGES ? 0 : reading + 1;
         Shared x[2][TM], y[2][TN];
+        Vector<Shared, V> run;
         auto fetch = [&](int k) {
 #pragma unroll
-            for (int i = 0; i < TM; i += V) simt_read<Shared, V>(&x[k % 2][i], a_block + k * Shape::A_PITCH + i * 4);
+            for (int i = 0; i < TM; ++i) {
+                if (i % V == 0) run = load_vector<Shared, V>(a_block + k * Shape::A_PITCH + i * 4);
+                x[k % 2][i] = run.at[i % V];
+            }
 #pragma unroll
-            for (int j = 0; j < TN; j += V) simt_read<Shared, V>(&y[k % 2][j], b_block + k * Shape::B_PITCH + j * 8);
+            for (int j = 0; j < TN; ++j) {
+                if (j % V == 0) run = load_vector<Shared, V>(b_block + k * Shape::B_PITCH + j * 8);
+                y[k % 2][j] = run.at[j % V];
+            }
         };
         fetch(0);
 #pragma unroll
-        for (int k = 0; k < K; ++k) {
-            if (k + 1 < K) fetch(k + 1);
+        for (int k = 0; k < K / SLICES; ++k) {
+            if (k + 1 < K / SLICES) fetch(k + 1);
 #pragma unroll
             for (int i = 0; i < TM; ++i) {
 #pragma unroll
                 for (int j = 0; j < TN; ++j) {
                     Acc& sum = products[i * (TN / V) + j / V][j % V];
                     if constexpr (std::is_floating_point_v<Acc>) {
-                        sum = fma(x[k % 2][i], y[k % 2][j], sum);
+                        sum = ::fma(x[k % 2][i], y[k % 2][j], sum);
                     } else {
                         sum += Acc(x[k % 2][i]) * Acc(y[k % 2][j]);
                     }
                 }
+            }
+        }
+    }
+    if constexpr (SLICES > 1) {
+        constexpr int RUNS = TM * TN / V;
+        auto partial = [&](int from, int r) {
+            return reinterpret_cast<Acc*>(dynamic_shared) + (((from - 1) * RUNS + r) * Shape::SLICE_THREADS + thread) * V;
+        };
+        __syncthreads();
+        if (slice > 0) {
+#pragma unroll
+            for (int r = 0; r < RUNS; ++r) {
+                Vector<Acc, V> sums;
+#pragma unroll
+                for (int c = 0; c < V; ++c) sums.at[c] = products[r][c];
+                store_vector(partial(slice, r), sums);
+            }
+        }
+        __syncthreads();
+        if (slice > 0) return;
+#pragma unroll
+        for (int from = 1; from < SLICES; ++from) {
+#pragma unroll
+            for (int r = 0; r < RUNS; ++r) {
+                auto sums = load_vector<Acc, V>(partial(from, r));
+#pragma unroll
+                for (int c = 0; c < V; ++c) products[r][c] += sums.at[c];
             }
         }
     }

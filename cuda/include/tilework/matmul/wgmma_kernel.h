@@ -7,7 +7,8 @@
 // for the next, so the loads never stop between tiles.
 //
 // In a cluster of two, the blocks compute tiles one above the other, so they need the same columns of b: each loads half of them
-// and multicasts it to both. A stage may then be refilled only when the warps of both blocks have read it.
+// and multicasts it to both. A stage may then be refilled only when the warps of both blocks have read it. N must then be a
+// multiple of 128, for the halves to be whole boxes.
 //
 // The output leaves in chunks of 64 columns through shared memory: a plain product as 16-bit boxes that the accelerator stores
 // while the next chunk is converted; one with an epilogue, or with an output that the accelerator cannot address, as f32 that a
@@ -48,12 +49,11 @@ __device__ __forceinline__ void wgmma_stage_narrow(const float* d, uint32_t stag
     uint32_t row = 16 * warp + lane % 16;
 #pragma unroll
     for (int pair = 0; pair < 4; ++pair) {
-        uint32_t words[4];
+        // Register pair i of the eight is the thread's share of matrix i.
+        Narrow values[8];
 #pragma unroll
-        for (int i = 0; i < 4; ++i) {
-            Vector<T, 2> two = {{narrow<T>(d[8 * pair + 2 * i]), narrow<T>(d[8 * pair + 2 * i + 1])}};
-            words[i] = *reinterpret_cast<uint32_t*>(&two);
-        }
+        for (int i = 0; i < 8; ++i) values[i] = d[8 * pair + i];
+        auto words = bit_cast<uint4>(pack<T>(values));
         uint32_t chunk = 2 * pair + lane / 16;
         store_matrices(staging + row * 128 + ((chunk ^ (row & 7)) << 4), words);
     }
@@ -173,6 +173,7 @@ __device__ __forceinline__ void wgmma_matmul(const TensorMap& a, const TensorMap
         char* wide_staging = dynamic_shared + (staging - shared_address(dynamic_shared));
         bool storing = threadIdx.x % 128 == 0;
         RingPosition<Shape::STAGES> ring;
+        uint32_t turn = 0;
         float d[N / 2];
         for (uint32_t index = first; index < tiles; index += step) {
             Tile tile = tile_at(index, rows, p.tiles_n, p.group);
@@ -206,7 +207,9 @@ __device__ __forceinline__ void wgmma_matmul(const TensorMap& a, const TensorMap
                 int inner = int(tile.batch % p.batch[1]);
 #pragma unroll
                 for (int chunk = 0; chunk < N / 64; ++chunk) {
-                    uint32_t half = staging + (chunk & 1) * (Shape::STAGING_BYTES / 2);
+                    // The halves of the staging take turns; the one before the last store's is free.
+                    uint32_t half = staging + turn * (Shape::STAGING_BYTES / 2);
+                    turn ^= 1;
                     if (storing) tma_store_wait_read<1>();
                     named_barrier(1 + consumer, 128);
                     wgmma_stage_narrow<T>(d + 32 * chunk, half, warp % 4, lane);
@@ -239,7 +242,8 @@ __device__ __forceinline__ void wgmma_matmul(const TensorMap& a, const TensorMap
                 }
             }
         }
-        if (storing) tma_store_wait();
+        // The staging goes with the block; what was read from it will be written.
+        if (storing) tma_store_wait_read<0>();
     }
     // No block may leave while another one still signals its barriers or writes its buffers.
     if (cluster > 1) cluster_barrier();

@@ -30,18 +30,32 @@ pub(super) enum Choice {
     Wgmma(WgmmaTile, u32),
 }
 
-/// Tiles of `simt.rs`.
+/// Tiles of `simt.rs`; f32 alone has all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SimtTile {
-    /// f32 alone.
+    T128x256,
     T128x128,
     T64x64,
+    T32x64,
+}
+
+impl SimtTile {
+    /// Rows and columns.
+    pub fn size(self) -> [u64; 2] {
+        match self {
+            SimtTile::T128x256 => [128, 256],
+            SimtTile::T128x128 => [128, 128],
+            SimtTile::T64x64 => [64, 64],
+            SimtTile::T32x64 => [32, 64],
+        }
+    }
 }
 
 /// Tiles of `wgmma.rs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum WgmmaTile {
     T128x256,
+    T128x192,
     T128x128,
     T64x128,
 }
@@ -51,6 +65,7 @@ impl WgmmaTile {
     pub fn size(self) -> [u64; 2] {
         match self {
             WgmmaTile::T128x256 => [128, 256],
+            WgmmaTile::T128x192 => [128, 192],
             WgmmaTile::T128x128 => [128, 128],
             WgmmaTile::T64x128 => [64, 128],
         }
@@ -59,15 +74,21 @@ impl WgmmaTile {
 
 /// The time that a multiprocessor takes for a tile of `wgmma.rs` in clusters of a size, in units of a 128 x 256 tile: small tiles
 /// read more for each product.
-const WGMMA: [(WgmmaTile, u32, f64); 4] = [
+const WGMMA: [(WgmmaTile, u32, f64); 5] = [
     (WgmmaTile::T128x256, 2, 1.0),
     (WgmmaTile::T128x256, 1, 1.01),
+    (WgmmaTile::T128x192, 1, 0.77),
     (WgmmaTile::T128x128, 1, 0.51),
     (WgmmaTile::T64x128, 1, 0.36),
 ];
 
-/// The same for f32 tiles of `simt.rs`, in units of a 128 x 128 tile.
-const SIMT: [(SimtTile, u64, f64); 2] = [(SimtTile::T128x128, 128, 1.0), (SimtTile::T64x64, 64, 0.29)];
+/// The same for f32 tiles of `simt.rs`, and what the first round costs beside: small tiles are alone on their multiprocessor there.
+const SIMT: [(SimtTile, f64, f64); 4] = [
+    (SimtTile::T128x256, 1.0, 0.02),
+    (SimtTile::T128x128, 0.523, 0.06),
+    (SimtTile::T64x64, 0.152, 0.028),
+    (SimtTile::T32x64, 0.0865, 0.046),
+];
 
 /// The kernel for `problem`, or `None` where the GPU has none for its dtype.
 pub(super) fn choose(problem: &Problem, gpu: &Gpu) -> Option<Choice> {
@@ -87,9 +108,10 @@ pub(super) fn choose(problem: &Problem, gpu: &Gpu) -> Option<Choice> {
         }
         DType::F16 | DType::BF16 => gpu.has_mma.then_some(Choice::Mma),
         DType::F32 => {
-            let (tile, ..) = fastest(SIMT, |&(_, size, cost)| {
-                let tiles = p.m.div_ceil(size) * p.n.div_ceil(size) * batch(problem);
-                tiles.div_ceil(u64::from(gpu.multiprocessors)) as f64 * cost
+            let (tile, ..) = fastest(SIMT, |&(tile, cost, first)| {
+                let [m, n] = tile.size();
+                let tiles = p.m.div_ceil(m) * p.n.div_ceil(n) * batch(problem);
+                tiles.div_ceil(u64::from(gpu.multiprocessors)) as f64 * cost + first
             });
             Some(Choice::Simt(tile))
         }
@@ -157,12 +179,13 @@ mod tests {
         use WgmmaTile::*;
         assert_eq!(chosen(DType::BF16, 1024, 1024, 1024), Some(Choice::Wgmma(T64x128, 1)), "128 tiles, one round");
         assert_eq!(chosen(DType::BF16, 2048, 2048, 2048), Some(Choice::Wgmma(T128x256, 2)), "128 tiles, one round");
-        assert_eq!(chosen(DType::BF16, 3072, 3072, 3072), Some(Choice::Wgmma(T128x128, 1)), "4.4 rounds, not 2.2");
+        assert_eq!(chosen(DType::BF16, 3072, 3072, 3072), Some(Choice::Wgmma(T128x192, 1)), "2.9 rounds, not 2.2");
         for size in [4096, 8192] {
             assert_eq!(chosen(DType::F16, size, size, size), Some(Choice::Wgmma(T128x256, 2)));
-            assert_eq!(chosen(DType::F32, size, size, size), Some(Choice::Simt(SimtTile::T128x128)));
+            assert_eq!(chosen(DType::F32, size, size, size), Some(Choice::Simt(SimtTile::T128x256)));
         }
-        assert_eq!(chosen(DType::F32, 512, 512, 512), Some(Choice::Simt(SimtTile::T64x64)));
+        assert_eq!(chosen(DType::F32, 1024, 1024, 1024), Some(Choice::Simt(SimtTile::T64x64)));
+        assert_eq!(chosen(DType::F32, 512, 512, 512), Some(Choice::Simt(SimtTile::T32x64)));
     }
 
     #[test]

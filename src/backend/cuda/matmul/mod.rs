@@ -31,8 +31,8 @@ pub(super) fn matmul(cuda: &Cuda, op: Matmul, out: Operand) -> Result<()> {
     if dtype == DType::Bool {
         return cuda.unsupported(OP, dtype, "a product of truth values has no meaning here; cast to an integer type");
     }
-    if dtype.is_integer() && !matches!(op.activation, Activation::None | Activation::Relu) {
-        return cuda.unsupported(OP, dtype, "gelu and silu are not defined on integers");
+    if dtype.is_integer() && op.activation != Activation::None {
+        return cuda.unsupported(OP, dtype, "activations are not defined on integers");
     }
     let context = cuda.context();
     let gpu = Gpu {

@@ -13,46 +13,39 @@ use crate::error::Result;
 struct Instance {
     dtype: DType,
     tile: SimtTile,
+    depth: u32,
     threads: u32,
     stages: u32,
 }
 
-const fn instance(dtype: DType, tile: SimtTile, threads: u32, stages: u32) -> Instance {
-    Instance { dtype, tile, threads, stages }
+const fn instance(dtype: DType, tile: SimtTile, depth: u32, threads: u32, stages: u32) -> Instance {
+    Instance { dtype, tile, depth, threads, stages }
 }
 
-const INSTANCES: [Instance; 7] = [
-    instance(DType::F32, SimtTile::T128x128, 256, 3),
-    instance(DType::F32, SimtTile::T64x64, 128, 4),
-    instance(DType::F64, SimtTile::T64x64, 256, 3),
-    instance(DType::I32, SimtTile::T64x64, 128, 3),
-    instance(DType::U32, SimtTile::T64x64, 128, 3),
-    instance(DType::I64, SimtTile::T64x64, 256, 3),
-    instance(DType::U8, SimtTile::T64x64, 128, 3),
+const INSTANCES: [Instance; 9] = [
+    instance(DType::F32, SimtTile::T128x256, 16, 256, 3),
+    instance(DType::F32, SimtTile::T128x128, 16, 256, 3),
+    instance(DType::F32, SimtTile::T64x64, 32, 256, 3),
+    instance(DType::F32, SimtTile::T32x64, 16, 128, 4),
+    instance(DType::F64, SimtTile::T64x64, 16, 256, 3),
+    instance(DType::I32, SimtTile::T64x64, 16, 128, 3),
+    instance(DType::U32, SimtTile::T64x64, 16, 128, 3),
+    instance(DType::I64, SimtTile::T64x64, 16, 256, 3),
+    instance(DType::U8, SimtTile::T64x64, 16, 128, 3),
 ];
 
-/// The depth of a stage.
-const DEPTH: u32 = 16;
-
 impl Instance {
-    /// Rows and columns of a tile.
-    fn size(&self) -> u32 {
-        match self.tile {
-            SimtTile::T128x128 => 128,
-            SimtTile::T64x64 => 64,
-        }
-    }
-
     /// Dynamic shared memory: the stages of both factors, each line padded by 16 bytes, types below four bytes widened to four.
     fn shared(&self) -> u32 {
         let element = self.dtype.size().max(4) as u32;
-        self.stages * DEPTH * 2 * (self.size() * element + 16)
+        let [m, n] = self.tile.size();
+        self.stages * self.depth * ((m + n) as u32 * element + 32)
     }
 }
 
 static KERNELS: KernelSet<{ INSTANCES.len() }> = KernelSet::new(|index| {
-    let (dtype, size) = (INSTANCES[index].dtype.name(), INSTANCES[index].size());
-    Entry { module: "matmul/simt", name: format!("matmul_simt_{dtype}_{size}x{size}") }
+    let (dtype, [m, n]) = (INSTANCES[index].dtype.name(), INSTANCES[index].tile.size());
+    Entry { module: "matmul/simt", name: format!("matmul_simt_{dtype}_{m}x{n}") }
 });
 
 /// Launches the instance of that tile.
@@ -63,7 +56,8 @@ pub(super) fn launch(cuda: &Cuda, problem: &Problem, tile: SimtTile) -> Result<(
     };
     let instance = &INSTANCES[index];
     let kernel = KERNELS.get(cuda, OP, index)?;
-    let (parameters, blocks) = tiled(problem, instance.size().into(), instance.size().into());
+    let [m, n] = tile.size();
+    let (parameters, blocks) = tiled(problem, m, n);
     let launch = Launch::linear(kernel, blocks, instance.threads).shared(instance.shared());
     // SAFETY: the entry takes one TwMatmul and as much shared memory as its stages need; it reads and writes what the operands'
     // pointers and strides reach inside their shapes.

@@ -17,7 +17,7 @@ const ROW: u32 = 64;
 const SHARED: u32 = (227 << 10) - 2048;
 const MOST_STAGES: u32 = 8;
 
-const TILES: [WgmmaTile; 3] = [WgmmaTile::T128x256, WgmmaTile::T128x128, WgmmaTile::T64x128];
+const TILES: [WgmmaTile; 4] = [WgmmaTile::T128x256, WgmmaTile::T128x192, WgmmaTile::T128x128, WgmmaTile::T64x128];
 
 /// The module with the kernels of a dtype.
 pub(super) fn module(dtype: DType) -> Option<&'static str> {
