@@ -2,8 +2,9 @@
 // Norms of long rows, each held by the blocks of a cluster.
 #include "kernels.h"
 
+// At 64 registers a thread, 1024 threads are resident: one block loads while another computes or stores.
 #define TW_NORM(name, T)                                                                     \
-    extern "C" __global__ void __launch_bounds__(512, 1) norm_##name##_cluster(                \
+    extern "C" __global__ void __launch_bounds__(512, sizeof(T) == 8 ? 1 : 2) norm_##name##_cluster(                \
         const __grid_constant__ TwRows p) { tw::norm<T, tw::Team::kCluster, tw::kRowPacks<T>>(p); }
 
 TW_NORM(f32, float)
