@@ -44,6 +44,7 @@ macro_rules! for_each_unary {
             Gelu gelu() Float "`x/2 * (1 + erf(x / sqrt 2))`." |x, _p, _q| x.gelu();
             GeluTanh gelu_tanh() Float "`x/2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715 x^3)))`, the approximation of GELU." |x, _p, _q| x.gelu_tanh();
             Softplus softplus() Float "`log(1 + e^x)`, without overflow." |x, _p, _q| x.maximum(T::ZERO) + (-x.abs()).exp().log1p();
+            Softsign softsign() Float "`x / (1 + |x|)`." |x, _p, _q| x / (T::ONE + x.abs());
             Not logical_not() Bool "`!x`." |x, _p, _q| !x;
         }
     };

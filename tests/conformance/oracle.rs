@@ -54,6 +54,7 @@ pub fn unary(op: Unary, x: f64, [p, q]: [f64; 2]) -> f64 {
         Unary::Gelu => gelu(x),
         // (1 + tanh(z)) / 2 = sigmoid(2 z).
         Unary::GeluTanh => x * sigmoid(2.0 * (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x * x * x)),
+        Unary::Softsign => x / (1.0 + x.abs()),
         Unary::Softplus => maximum(x, 0.0) + (-x.abs()).exp().ln_1p(),
         Unary::Not => unreachable!("for bool alone"),
     }

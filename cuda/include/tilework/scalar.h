@@ -251,6 +251,11 @@ TW_HD T softplus(T x) {
     return add(maximum(x, T(0)), log1p(exp(T(-abs(x)))));
 }
 
+template <class T>
+TW_HD T softsign(T x) {
+    return div(x, add(T(1), abs(x)));
+}
+
 // ---- truth ----
 
 TW_HD bool logical_not(bool x) { return !x; }
