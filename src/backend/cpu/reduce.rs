@@ -206,12 +206,14 @@ impl<C: Arithmetic, const MAX: bool> Reducer<C> for Extreme<MAX> {
     #[inline(always)]
     fn block(self, x: &[C], _y: &[C], _index: u32) -> C {
         let mut lanes: [C; 4 * LANES] = [Reducer::<C>::start(self); 4 * LANES];
-        for x in x.chunks(4 * LANES) {
-            for (lane, &x) in lanes.iter_mut().zip(x) {
-                *lane = self.join(*lane, x);
+        let mut chunks = x.chunks_exact(4 * LANES);
+        for x in &mut chunks {
+            for lane in 0..4 * LANES {
+                lanes[lane] = self.join(lanes[lane], x[lane]);
             }
         }
-        lanes.into_iter().fold(Reducer::<C>::start(self), |best, x| self.join(best, x))
+        let rest = chunks.remainder().iter().copied();
+        lanes.into_iter().chain(rest).fold(Reducer::<C>::start(self), |best, x| self.join(best, x))
     }
 }
 
@@ -316,8 +318,8 @@ impl<C: Real> Reducer<C> for Var {
     fn close(self, [sum, squares]: [f64; 2], first: C, len: usize) -> Moments {
         let count = len as f64;
         let shift = sum / count;
-        // Rounding may take the difference a little below zero.
-        Moments { count, mean: first.to_f64() + shift, squares: (squares - sum * shift).max(0.0) }
+        // Rounding may take the difference a little below zero; NaN has to stay.
+        Moments { count, mean: first.to_f64() + shift, squares: Arithmetic::maximum(squares - sum * shift, 0.0) }
     }
     #[inline(always)]
     fn merge(self, a: Moments, b: Moments) -> Moments {

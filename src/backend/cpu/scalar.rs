@@ -34,13 +34,13 @@ pub trait Arithmetic: Copy + PartialOrd + Default + Send + Sync + 'static {
     /// The larger of the two, NaN if either is NaN.
     #[inline(always)]
     fn maximum(self, other: Self) -> Self {
-        if self > other || self.is_nan() { self } else { other }
+        if (self > other) | self.is_nan() { self } else { other }
     }
 
     /// The smaller of the two, NaN if either is NaN.
     #[inline(always)]
     fn minimum(self, other: Self) -> Self {
-        if self < other || self.is_nan() { self } else { other }
+        if (self < other) | self.is_nan() { self } else { other }
     }
 }
 

@@ -29,9 +29,9 @@ impl<T: Real> pulp::NullaryFnOnce for Row<'_, T> {
                 }
             }
             Softmax::LogSoftmax => {
-                let shift = max.to_f64() + sum(x, |x| x.exp_of_difference(max)).ln();
+                let log_sum = sum(x, |x| x.exp_of_difference(max)).ln();
                 for (out, &x) in out.iter_mut().zip(x) {
-                    *out = T::from_f64(x.to_f64() - shift);
+                    *out = T::from_f64((x.to_f64() - max.to_f64()) - log_sum);
                 }
             }
         }

@@ -26,27 +26,41 @@ system! {
     erf = libm::erf;
 }
 
+/// Below this, `1 + e^-x` is `e^-x`, which soon overflows.
+const TAIL: f64 = -700.0;
+
 #[inline(always)]
 pub fn sigmoid(x: f64) -> f64 {
-    1.0 / (1.0 + (-x).exp())
+    if x < TAIL { x.exp() } else { 1.0 / (1.0 + (-x).exp()) }
 }
 
-/// `x * sigmoid(x)`; -0 at `-inf`, where the product would be NaN.
+/// `x * sigmoid(u)`. In the tail the exponential is taken in two halves, so that only the product is rounded to a subnormal.
+#[inline(always)]
+fn times_sigmoid(x: f64, u: f64) -> f64 {
+    if u < TAIL {
+        let half = (0.5 * u).exp();
+        x * half * half
+    } else {
+        x / (1.0 + (-u).exp())
+    }
+}
+
+/// `x * sigmoid(x)`, which is NaN at `-inf`.
 #[inline(always)]
 pub fn silu(x: f64) -> f64 {
-    if x == f64::NEG_INFINITY { -0.0 } else { x / (1.0 + (-x).exp()) }
+    times_sigmoid(x, x)
 }
 
+/// `x/2 * erfc(-x / sqrt 2)`, which does not cancel and is NaN at `-inf`.
 #[inline(always)]
 pub fn gelu(x: f64) -> f64 {
-    if x == f64::NEG_INFINITY { -0.0 } else { 0.5 * x * libm::erfc(-x * FRAC_1_SQRT_2) }
+    0.5 * x * libm::erfc(-x * FRAC_1_SQRT_2)
 }
 
-/// By `(1 + tanh(u)) / 2 = sigmoid(2u)`, which does not cancel.
+/// By `(1 + tanh(u)) / 2 = sigmoid(2u)`, which does not cancel; NaN at `-inf`.
 #[inline(always)]
 pub fn gelu_tanh(x: f64) -> f64 {
-    let twice = 2.0 * FRAC_2_PI.sqrt() * (x + 0.044715 * x * x * x);
-    if x == f64::NEG_INFINITY { -0.0 } else { x / (1.0 + (-twice).exp()) }
+    times_sigmoid(x, 2.0 * FRAC_2_PI.sqrt() * (x + 0.044715 * x * x * x))
 }
 
 #[inline(always)]

@@ -308,29 +308,29 @@ pub fn sigmoid(x: f32) -> f32 {
     (1.0 / (1.0 + exp_wide(-f64::from(x)))) as f32
 }
 
-/// `x * sigmoid(x)`; -0 at `-inf`.
+/// `x * sigmoid(x)`, which is NaN at `-inf`.
 #[inline(always)]
 pub fn silu(x: f32) -> f32 {
     let x = f64::from(x);
     let value = x / (1.0 + exp_wide(-x));
-    (if x == f64::NEG_INFINITY { -0.0 } else { value }) as f32
+    (if x == f64::NEG_INFINITY { f64::NAN } else { value }) as f32
 }
 
-/// `x/2 * erfc(-x / sqrt 2)`, which does not cancel; -0 at `-inf`.
+/// `x/2 * erfc(-x / sqrt 2)`, which does not cancel and is NaN at `-inf`.
 #[inline(always)]
 pub fn gelu(x: f32) -> f32 {
     let x = f64::from(x);
     let value = 0.5 * x * erfc_wide(-x * FRAC_1_SQRT_2);
-    (if x == f64::NEG_INFINITY { -0.0 } else { value }) as f32
+    (if x == f64::NEG_INFINITY { f64::NAN } else { value }) as f32
 }
 
-/// By `(1 + tanh(u)) / 2 = sigmoid(2u)`, which does not cancel; -0 at `-inf`.
+/// By `(1 + tanh(u)) / 2 = sigmoid(2u)`, which does not cancel; NaN at `-inf`.
 #[inline(always)]
 pub fn gelu_tanh(x: f32) -> f32 {
     let x = f64::from(x);
     let twice = 2.0 * FRAC_2_PI.sqrt() * (x + 0.044715 * x * x * x);
     let value = x / (1.0 + exp_wide(-twice));
-    (if x == f64::NEG_INFINITY { -0.0 } else { value }) as f32
+    (if x == f64::NEG_INFINITY { f64::NAN } else { value }) as f32
 }
 
 /// `2^(y log2 |x|)` and IEEE 754's special cases.
