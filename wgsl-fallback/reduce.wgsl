@@ -58,6 +58,7 @@ fn finish(acc: Acc) -> $T {
 
 //# norm
 // Squares of large and of small numbers are summed apart and scaled, so that they neither overflow nor vanish (J. L. Blue, 1978).
+// Sizes are compared as integers, in which NaN is large on every device.
 struct Acc {
     small: $T,
     middle: $T,
@@ -65,21 +66,20 @@ struct Acc {
 }
 fn empty() -> Acc { return Acc($T(0), $T(0), $T(0)); }
 fn take(acc: Acc, x: $T) -> Acc {
-    let magnitude = abs(x);
-    if magnitude > $above {
+    let size = bitcast<$K>(x) & $mask;
+    if size > $above {
         let scaled = x * $down;
         return Acc(acc.small, acc.middle, acc.large + scaled * scaled);
     }
-    if magnitude < $below {
+    if size < $below {
         let scaled = x * $up;
         return Acc(acc.small + scaled * scaled, acc.middle, acc.large);
     }
     return Acc(acc.small, acc.middle + x * x, acc.large);
 }
 fn merge(a: Acc, b: Acc) -> Acc { return Acc(a.small + b.small, a.middle + b.middle, a.large + b.large); }
-// Written so that a NaN, which is in `middle`, reaches the result in every branch.
 fn finish(acc: Acc) -> $T {
-    if acc.large > $T(0) {
+    if bitcast<$K>(acc.large) != $K(0) {
         return sqrt(acc.large + (acc.middle * $down) * $down) / $down;
     }
     let middle = sqrt(acc.middle);

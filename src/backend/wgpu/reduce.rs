@@ -193,22 +193,24 @@ impl Variant {
             Min | ArgMin => ("descending", "from_descending"),
             _ => ("ascending", "from_ascending"),
         };
-        // Blue's thresholds and scales, with the exponents of LAPACK's `nrm2`.
-        let [above, down, below, up] = if compute == "f64" {
+        // Blue's thresholds (as bits) and scales, with the exponents of LAPACK's `nrm2`.
+        let [mask, above, down, below, up] = if compute == "f64" {
             [
-                "1.9979190722022350e146lf",
+                "0x7ffffffffffffffflu",
+                "0x5e50000000000000lu",
                 "1.1113793747425387e-162lf",
-                "1.4916681462400413e-154lf",
+                "0x2000000000000000lu",
                 "4.4989137945431964e161lf",
             ]
         } else {
-            ["4503599627370496.0f", "1.3234889800848443e-23f", "1.0842021724855044e-19f", "3.7778931862957162e22f"]
+            ["0x7fffffffu", "0x59800000u", "1.3234889800848443e-23f", "0x20000000u", "3.7778931862957162e22f"]
         };
         let values = [
             ("T", compute),
             ("K", if wide { "u64" } else { "u32" }),
             ("rank", rank),
             ("unrank", unrank),
+            ("mask", mask),
             ("above", above),
             ("down", down),
             ("below", below),
