@@ -2,9 +2,16 @@
 // Softmax of long rows, each held by the blocks of a cluster.
 #include "kernels.h"
 
-// At 64 registers a thread, 1024 threads are resident: one block loads while another computes or stores.
-#define TW_SOFTMAX(name, T)                                                                     \
-    extern "C" __global__ void __launch_bounds__(512, sizeof(T) == 8 ? 1 : 2) softmax_##name##_cluster(                \
+// Blocks of 512 to be resident. At 64 registers a thread two are, and one loads while the other computes or stores; the half types
+// stay below by themselves, f64 would spill, and so would f32 on compute capability 12.
+#if __CUDA_ARCH__ < 1200
+template <typename T> constexpr int kResident = sizeof(T) == 4 ? 2 : 1;
+#else
+template <typename T> constexpr int kResident = 1;
+#endif
+
+#define TW_SOFTMAX(name, T)                                                                       \
+    extern "C" __global__ void __launch_bounds__(512, kResident<T>) softmax_##name##_cluster(    \
         const __grid_constant__ TwRows p) { tw::softmax<T, tw::Team::kCluster, tw::kRowPacks<T>>(p); }
 
 TW_SOFTMAX(f32, float)
