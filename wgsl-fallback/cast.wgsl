@@ -11,6 +11,12 @@ fn convert(x: $A) -> $B {
     return $B(x);
 }
 
+//# u32 to i64
+// In two steps: drivers differ in whether a direct conversion extends the sign.
+fn convert(x: $A) -> $B {
+    return bitcast<i64>(u64(x));
+}
+
 //# float to bool
 fn convert(x: $A) -> $B {
     return select(1u, 0u, is_zero(x));

@@ -1,14 +1,23 @@
 // Elementary functions. WGSL promises little of its own: exp within 3 + 2|x| ULP, sin and cos within 2^-11 and only in [-pi, pi], and
 // nothing for NaN and infinities. These stay within 4 ULP where the device rounds additions and multiplications correctly.
 // Polynomials are near-minimax (Chebyshev) fits over the reduced interval.
+//
+// A device may take subnormal f32 for zero in arithmetic and comparisons, and keep their bits where they are only moved. What depends
+// on a sign or on being zero is therefore decided by the bits, so that no function sees one number as both.
 
 //# bits f32
 fn is_nan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }
 fn is_zero(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) == 0u; }
+// x > 0 and x < 0.
+fn is_positive(x: f32) -> bool { return bitcast<u32>(x) - 1u < 0x7f800000u; }
+fn is_negative(x: f32) -> bool { return bitcast<u32>(x) - 0x80000001u < 0x7f800000u; }
 
 //# bits f64
 fn is_nan(x: f64) -> bool { return (bitcast<u64>(x) & 0x7ffffffffffffffflu) > 0x7ff0000000000000lu; }
 fn is_zero(x: f64) -> bool { return (bitcast<u64>(x) & 0x7ffffffffffffffflu) == 0lu; }
+// x > 0 and x < 0.
+fn is_positive(x: f64) -> bool { return bitcast<u64>(x) - 1lu < 0x7ff0000000000000lu; }
+fn is_negative(x: f64) -> bool { return bitcast<u64>(x) - 0x8000000000000001lu < 0x7ff0000000000000lu; }
 
 //# f32
 // A constant expression may not be infinite or NaN; a variable hides it.
@@ -30,6 +39,12 @@ fn power_of_two(n: i32) -> f32 { return bitcast<f32>(bitcast<u32>(n + 127) << 23
 fn scale(x: f32, n: i32) -> f32 {
     let half = n / 2;
     return x * power_of_two(half) * power_of_two(n - half);
+}
+
+// The quotient, promised for divisors of up to 2^126: beyond, the reciprocal that it may be computed with is subnormal.
+fn m_div(a: f32, b: f32) -> f32 {
+    let factor = select(1.0f, 0.25f, (bitcast<u32>(b) & 0x7fffffffu) > 0x7e800000u);
+    return a / (b * factor) * factor;
 }
 
 // e^r - 1 for |r| <= ln(2)/2.
@@ -132,7 +147,7 @@ fn split(x: f32) -> Split {
 }
 
 fn m_log(x: f32) -> f32 {
-    if is_nan(x) || is_zero(x) || x < 0.0f || is_infinite(x) {
+    if !is_positive(x) || is_infinite(x) {
         return log_edge(x);
     }
     let s = split(x);
@@ -144,11 +159,11 @@ fn log_edge(x: f32) -> f32 {
     if is_zero(x) {
         return -infinity();
     }
-    return select(x, not_a_number(), x < 0.0f);
+    return select(x, not_a_number(), is_negative(x));
 }
 
 fn m_log2(x: f32) -> f32 {
-    if is_nan(x) || is_zero(x) || x < 0.0f || is_infinite(x) {
+    if !is_positive(x) || is_infinite(x) {
         return log_edge(x);
     }
     let s = split(x);
@@ -310,8 +325,8 @@ fn erf_small(x: f32) -> f32 {
     return x + x * y;
 }
 
-// 1 - erf(x) for x in [0.9, 10.1]: e^(-x^2) times a slowly varying factor, fitted in (x - 2)/(x + 2).
-fn erfc_tail(x: f32) -> f32 {
+// factor * (1 - erf(x)) for x in [0.9, 10.3]: e^(-x^2) times a slowly varying factor, fitted in (x - 2)/(x + 2).
+fn erfc_tail(x: f32, factor: f32) -> f32 {
     let t = (x - 2.0f) / (x + 2.0f);
     var y = 4.677032120525837e-05f;
     y = y * t - 0.0015876503894105554f;
@@ -326,7 +341,7 @@ fn erfc_tail(x: f32) -> f32 {
     // The square in two parts, because its rounding would be magnified by the exponential.
     let high = bitcast<f32>(bitcast<u32>(x) & 0xfffff000u);
     let low = (high - x) * (high + x);
-    return m_exp(-high * high) * m_exp(low) * (y / (1.0f + 2.0f * x));
+    return m_exp(-high * high) * m_exp(low) * (factor * (y / (1.0f + 2.0f * x)));
 }
 
 fn m_erf(x: f32) -> f32 {
@@ -337,19 +352,24 @@ fn m_erf(x: f32) -> f32 {
     if magnitude < 0.92f {
         return erf_small(x);
     }
-    let y = 1.0f - erfc_tail(min(magnitude, 4.0f));
+    let y = 1.0f - erfc_tail(min(magnitude, 4.0f), 1.0f);
     return select(y, -y, x < 0.0f);
 }
 
-fn m_erfc(x: f32) -> f32 {
+// erfc(x) times a factor, which comes in where the tail is still normal: the product may be, though erfc(x) is not.
+fn m_erfc(x: f32, factor: f32) -> f32 {
     if is_nan(x) {
         return x;
     }
     if abs(x) < 0.92f {
-        return 1.0f - erf_small(x);
+        return factor * (1.0f - erf_small(x));
     }
-    let tail = erfc_tail(min(abs(x), 10.1f));
-    return select(tail, 2.0f - tail, x < 0.0f);
+    // The exponential is zero from here on.
+    let magnitude = min(abs(x), 10.3f);
+    if x < 0.0f {
+        return factor * (2.0f - erfc_tail(magnitude, 1.0f));
+    }
+    return erfc_tail(magnitude, factor);
 }
 
 // Exact, by long division of the significands, eight bits at a time.
@@ -431,20 +451,20 @@ fn m_pow(x: f32, y: f32) -> f32 {
     if is_nan(x) || is_nan(y) {
         return not_a_number();
     }
-    let magnitude = abs(x);
+    let magnitude = bitcast<f32>(bitcast<u32>(x) & 0x7fffffffu);
     if is_infinite(y) {
         if magnitude == 1.0f {
             return 1.0f;
         }
-        return select(0.0f, infinity(), (magnitude > 1.0f) == (y > 0.0f));
+        return select(0.0f, infinity(), (magnitude > 1.0f) == is_positive(y));
     }
     // All floats from 2^24 on are even integers.
-    let whole = trunc(y) == y;
+    let whole = bitcast<u32>(trunc(y)) == bitcast<u32>(y);
     let odd = whole && abs(y) < 16777216.0f && (i32(y) & 1) != 0;
     let negative = (bitcast<u32>(x) >> 31u) == 1u;
     var result: f32;
     if is_zero(x) || is_infinite(x) {
-        result = select(0.0f, infinity(), is_zero(x) == (y < 0.0f));
+        result = select(0.0f, infinity(), is_zero(x) == is_negative(y));
     } else if negative && !whole {
         return not_a_number();
     } else if magnitude == 1.0f {
@@ -465,7 +485,7 @@ fn infinity() -> f64 { return from_bits(0x7ff0000000000000lu); }
 fn not_a_number() -> f64 { return from_bits(0x7ff8000000000000lu); }
 fn is_infinite(x: f64) -> bool { return (bitcast<u64>(x) & 0x7ffffffffffffffflu) == 0x7ff0000000000000lu; }
 
-// x without its lowest bit. Shader compilers simplify (a + b) - a to b, and can't do so through this.
+// x without its lowest bit. Shader compilers simplify (a + b) - a to b and regroup sums, and can't do so through this.
 fn opaque(x: f64) -> f64 { return bitcast<f64>(bitcast<u64>(x) & 0xfffffffffffffffelu); }
 
 // 2^n for a normal result.
@@ -476,6 +496,8 @@ fn scale(x: f64, n: i32) -> f64 {
     let half = n / 2;
     return x * power_of_two(half) * power_of_two(n - half);
 }
+
+fn m_div(a: f64, b: f64) -> f64 { return a / b; }
 
 // e^r - 1 for |r| <= ln(2)/2.
 fn expm1_reduced(r: f64) -> f64 {
@@ -496,7 +518,7 @@ fn expm1_reduced(r: f64) -> f64 {
 
 // x minus the multiple n of ln(2); the first part has few enough bits that its product is exact.
 fn minus_ln2(x: f64, n: f64) -> f64 {
-    return (x - n * LN2_HIGH) - n * LN2_LOW;
+    return opaque(x - n * LN2_HIGH) - n * LN2_LOW;
 }
 const LN2_HIGH = 0.693147180369123816490173339844lf;
 const LN2_LOW = 1.908214929270587816e-10lf;
@@ -591,11 +613,11 @@ fn log_edge(x: f64) -> f64 {
     if is_zero(x) {
         return -infinity();
     }
-    return select(x, not_a_number(), x < 0.0lf);
+    return select(x, not_a_number(), is_negative(x));
 }
 
 fn m_log(x: f64) -> f64 {
-    if is_nan(x) || is_zero(x) || x < 0.0lf || is_infinite(x) {
+    if !is_positive(x) || is_infinite(x) {
         return log_edge(x);
     }
     let s = split(x);
@@ -604,7 +626,7 @@ fn m_log(x: f64) -> f64 {
 }
 
 fn m_log2(x: f64) -> f64 {
-    if is_nan(x) || is_zero(x) || x < 0.0lf || is_infinite(x) {
+    if !is_positive(x) || is_infinite(x) {
         return log_edge(x);
     }
     let s = split(x);
@@ -772,8 +794,8 @@ fn erf_small(x: f64) -> f64 {
     return x + x * y;
 }
 
-// 1 - erf(x) for x in [0.9, 28]: e^(-x^2) times a slowly varying factor, fitted in (x - 3)/(x + 3).
-fn erfc_tail(x: f64) -> f64 {
+// factor * (1 - erf(x)) for x in [0.9, 28]: e^(-x^2) times a slowly varying factor, fitted in (x - 3)/(x + 3).
+fn erfc_tail(x: f64, factor: f64) -> f64 {
     let t = (x - 3.0lf) / (x + 3.0lf);
     var y = -2.027376839753599639e-8lf;
     y = y * t + 3.290547716177590983e-8lf;
@@ -800,7 +822,7 @@ fn erfc_tail(x: f64) -> f64 {
     // The square in two parts, because its rounding would be magnified by the exponential.
     let high = upper(x);
     let low = (high - x) * (high + x);
-    return m_exp(-high * high) * m_exp(low) * (y / (1.0lf + 2.0lf * x));
+    return m_exp(-high * high) * m_exp(low) * (factor * (y / (1.0lf + 2.0lf * x)));
 }
 
 fn m_erf(x: f64) -> f64 {
@@ -811,19 +833,24 @@ fn m_erf(x: f64) -> f64 {
     if magnitude < 0.92lf {
         return erf_small(x);
     }
-    let y = 1.0lf - erfc_tail(min(magnitude, 6.0lf));
+    let y = 1.0lf - erfc_tail(min(magnitude, 6.0lf), 1.0lf);
     return select(y, -y, x < 0.0lf);
 }
 
-fn m_erfc(x: f64) -> f64 {
+// erfc(x) times a factor, which comes in where the tail is still normal: the product may be, though erfc(x) is not.
+fn m_erfc(x: f64, factor: f64) -> f64 {
     if is_nan(x) {
         return x;
     }
     if abs(x) < 0.92lf {
-        return 1.0lf - erf_small(x);
+        return factor * (1.0lf - erf_small(x));
     }
-    let tail = erfc_tail(min(abs(x), 28.0lf));
-    return select(tail, 2.0lf - tail, x < 0.0lf);
+    // The exponential is zero from here on.
+    let magnitude = min(abs(x), 28.0lf);
+    if x < 0.0lf {
+        return factor * (2.0lf - erfc_tail(magnitude, 1.0lf));
+    }
+    return erfc_tail(magnitude, factor);
 }
 
 // Exact, by long division of the significands, eleven bits at a time.
@@ -866,7 +893,7 @@ fn pow_positive(x: f64, y: f64) -> f64 {
     let sum_low = f - (sum - 2.0lf);
     let s = upper(f / sum);
     let sum_high = upper(sum);
-    let s_low = (((f - s * sum_high) - s * (sum - sum_high)) - s * sum_low) / sum;
+    let s_low = ((opaque(f - s * sum_high) - s * (sum - sum_high)) - s * sum_low) / sum;
     let z = (s + s_low) * (s + s_low);
     var cubic = 0.1092708895127702824lf;
     cubic = cubic * z + 0.1043517617647943582lf;
@@ -895,9 +922,9 @@ fn pow_positive(x: f64, y: f64) -> f64 {
         return 0.0lf;
     }
     let head = upper(y) * upper(log_high);
-    let tail = y * ((log_high - upper(log_high)) + log_low) + (y - upper(y)) * upper(log_high);
+    let tail = y * (opaque(log_high - upper(log_high)) + log_low) + (y - upper(y)) * upper(log_high);
     let n = round(head + tail);
-    let r = (head - n) + tail;
+    let r = opaque(head - n) + tail;
     if n > 1024.0lf {
         return infinity();
     }
@@ -911,20 +938,20 @@ fn m_pow(x: f64, y: f64) -> f64 {
     if is_nan(x) || is_nan(y) {
         return not_a_number();
     }
-    let magnitude = abs(x);
+    let magnitude = bitcast<f64>(bitcast<u64>(x) & 0x7ffffffffffffffflu);
     if is_infinite(y) {
         if magnitude == 1.0lf {
             return 1.0lf;
         }
-        return select(0.0lf, infinity(), (magnitude > 1.0lf) == (y > 0.0lf));
+        return select(0.0lf, infinity(), (magnitude > 1.0lf) == is_positive(y));
     }
     // All doubles from 2^53 on are even integers.
-    let whole = trunc(y) == y;
+    let whole = bitcast<u64>(trunc(y)) == bitcast<u64>(y);
     let odd = whole && abs(y) < 9007199254740992.0lf && (i64(y) & 1li) != 0li;
     let negative = (bitcast<u64>(x) >> 63u) == 1lu;
     var result: f64;
     if is_zero(x) || is_infinite(x) {
-        result = select(0.0lf, infinity(), is_zero(x) == (y < 0.0lf));
+        result = select(0.0lf, infinity(), is_zero(x) == is_negative(y));
     } else if negative && !whole {
         return not_a_number();
     } else if magnitude == 1.0lf {

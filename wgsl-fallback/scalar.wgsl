@@ -30,15 +30,15 @@ fn op_sign(x: $T, p: $T, q: $T) -> $T {
     if is_nan(x) {
         return x;
     }
-    return select(select(x, $T(-1.0), x < 0.0), $T(1.0), x > 0.0);
+    return select(select(x, $T(-1.0), is_negative(x)), $T(1.0), is_positive(x));
 }
 
 fn op_leaky_relu(x: $T, p: $T, q: $T) -> $T {
-    return select(x, x * p, x < 0.0);
+    return select(x, x * p, is_negative(x));
 }
 
 fn op_elu(x: $T, p: $T, q: $T) -> $T {
-    return select(x, p * m_expm1(x), x < 0.0);
+    return select(x, p * m_expm1(x), is_negative(x));
 }
 
 // Both forms keep the exponent below zero, so that nothing overflows.
@@ -47,24 +47,27 @@ fn op_sigmoid(x: $T, p: $T, q: $T) -> $T {
     return select(e, $T(1.0), x >= 0.0) / ($T(1.0) + e);
 }
 
-fn op_silu(x: $T, p: $T, q: $T) -> $T {
-    if x < -80.0 {
-        // The sigmoid is e^x here, and may be subnormal where its product with x is not.
-        let root = m_exp($T(0.5) * x);
+fn op_silu(x: $T, p: $T, q: $T) -> $T { return times_sigmoid(x, x); }
+
+// x times the sigmoid of u.
+fn times_sigmoid(x: $T, u: $T) -> $T {
+    if u < -80.0 {
+        // The sigmoid is e^u here, and may be subnormal where its product with x is not.
+        let root = m_exp($T(0.5) * u);
         return opaque(x * root) * root;
     }
-    return x * op_sigmoid(x, p, q);
+    return x * op_sigmoid(u, $T(0.0), $T(0.0));
 }
 
 // erfc keeps the digits of the negative tail, where 1 + erf would cancel.
 fn op_gelu(x: $T, p: $T, q: $T) -> $T {
-    return $T(0.5) * x * m_erfc(-x * $T(0.70710678118654752440));
+    return m_erfc(-x * $T(0.70710678118654752440), $T(0.5) * x);
 }
 
 fn op_gelu_tanh(x: $T, p: $T, q: $T) -> $T {
     // 1 + tanh(u) is 2 sigmoid(2u), which does not cancel.
     let u = $T(1.5957691216057307117) * (x + $T(0.044715) * x * x * x);
-    return x * op_sigmoid(u, p, q);
+    return times_sigmoid(x, u);
 }
 
 fn op_softplus(x: $T, p: $T, q: $T) -> $T {
@@ -76,7 +79,7 @@ fn op_softsign(x: $T, p: $T, q: $T) -> $T { return x / ($T(1.0) + abs(x)); }
 fn op_add(a: $T, b: $T) -> $T { return a + b; }
 fn op_sub(a: $T, b: $T) -> $T { return a - b; }
 fn op_mul(a: $T, b: $T) -> $T { return a * b; }
-fn op_div(a: $T, b: $T) -> $T { return a / b; }
+fn op_div(a: $T, b: $T) -> $T { return m_div(a, b); }
 fn op_rem(a: $T, b: $T) -> $T { return m_rem(a, b); }
 fn op_pow(a: $T, b: $T) -> $T { return m_pow(a, b); }
 fn op_add_relu(a: $T, b: $T) -> $T { return op_maximum(a + b, $T(0.0)); }

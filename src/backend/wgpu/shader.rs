@@ -172,6 +172,7 @@ pub(super) fn cast(from: Format, to: Format) -> String {
             "i64" => "float to i64",
             _ => "float to u32",
         },
+        _ if (source, target) == ("u32", "i64") => "u32 to i64",
         _ => "plain",
     };
     format!("{helpers}{}", fill(section(CAST, name), &values))
