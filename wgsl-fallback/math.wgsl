@@ -11,6 +11,8 @@ fn is_zero(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) == 0u; }
 // x > 0 and x < 0.
 fn is_positive(x: f32) -> bool { return bitcast<u32>(x) - 1u < 0x7f800000u; }
 fn is_negative(x: f32) -> bool { return bitcast<u32>(x) - 0x80000001u < 0x7f800000u; }
+// Integers in the order of the numbers, -0 before 0.
+fn order(x: f32) -> i32 { return bitcast<i32>(x) ^ ((bitcast<i32>(x) >> 31u) & 0x7fffffff); }
 
 //# bits f64
 fn is_nan(x: f64) -> bool { return (bitcast<u64>(x) & 0x7ffffffffffffffflu) > 0x7ff0000000000000lu; }
@@ -18,6 +20,8 @@ fn is_zero(x: f64) -> bool { return (bitcast<u64>(x) & 0x7ffffffffffffffflu) == 
 // x > 0 and x < 0.
 fn is_positive(x: f64) -> bool { return bitcast<u64>(x) - 1lu < 0x7ff0000000000000lu; }
 fn is_negative(x: f64) -> bool { return bitcast<u64>(x) - 0x8000000000000001lu < 0x7ff0000000000000lu; }
+// Integers in the order of the numbers, -0 before 0.
+fn order(x: f64) -> i64 { return bitcast<i64>(x) ^ ((bitcast<i64>(x) >> 63u) & 0x7fffffffffffffffli); }
 
 //# f32
 // A constant expression may not be infinite or NaN; a variable hides it.
@@ -322,7 +326,8 @@ fn erf_small(x: f32) -> f32 {
     y = y * z + 0.11283696442842484f;
     y = y * z - 0.37612634897232056f;
     y = y * z + 0.12837916612625122f;
-    return x + x * y;
+    // Not x + x * y, whose product may be subnormal where the sum is not.
+    return x * (1.0f + y);
 }
 
 // factor * (1 - erf(x)) for x in [0.9, 10.3]: e^(-x^2) times a slowly varying factor, fitted in (x - 2)/(x + 2).

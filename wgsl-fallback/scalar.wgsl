@@ -93,7 +93,7 @@ fn op_maximum(a: $T, b: $T) -> $T {
     if is_nan(b) {
         return b;
     }
-    return select(b, a, a > b);
+    return select(b, a, order(a) > order(b));
 }
 
 fn op_minimum(a: $T, b: $T) -> $T {
@@ -103,7 +103,7 @@ fn op_minimum(a: $T, b: $T) -> $T {
     if is_nan(b) {
         return b;
     }
-    return select(b, a, a < b);
+    return select(b, a, order(a) < order(b));
 }
 
 fn ordered(a: $T, b: $T) -> bool { return !is_nan(a) && !is_nan(b); }
