@@ -183,32 +183,31 @@ impl Bound {
     }
 }
 
-/// Whether a backend may take subnormal numbers of `T` for zero, as input or as result: WGSL leaves f32's to the device.
+/// Whether a backend may take `x` for zero: a subnormal number of the f32 that elements of `T` are computed in, which WGSL lets a
+/// device flush, operand by operand and in the result. A function takes each operand for one number throughout: what it returns
+/// is its value at the operands or at zeros in their place, and nothing between.
 ///
-/// f16 and bf16 are converted to f32 with integer arithmetic where they are packed in words, and bf16's subnormals are f32's.
-pub fn may_flush<T: TestElement>(backend: BackendKind) -> bool {
-    backend == BackendKind::Wgpu && T::FORMAT.is_some_and(|format| format.precision <= 24)
+/// Subnormals of f16 are normal in f32, and converted with integer arithmetic; bf16's are f32's.
+fn may_flush<T: TestElement>(backend: BackendKind, x: f64) -> bool {
+    let format = T::COMPUTE.filter(|format| format.precision == F32.precision);
+    backend == BackendKind::Wgpu && format.is_some_and(|format| x.abs() < format.min_normal())
 }
 
 /// What an operand may be taken for: itself, and zero where a subnormal may be flushed.
 pub fn flushed<T: TestElement>(backend: BackendKind, x: f64) -> impl Iterator<Item = f64> + Clone {
-    let subnormal = T::FORMAT.is_some_and(|format| x != 0.0 && x.abs() < format.min_normal());
-    let zero = (subnormal && may_flush::<T>(backend)).then(|| 0f64.copysign(x));
+    let zero = (x != 0.0 && may_flush::<T>(backend, x)).then(|| 0f64.copysign(x));
     std::iter::once(x).chain(zero)
 }
 
 /// `None` if `got` is one of `wants`, else the first. Where subnormal numbers may be flushed, one is as good as zero, both ways.
 pub fn judge<T: TestElement>(backend: BackendKind, wants: impl Iterator<Item = Want>, got: T) -> Option<Want> {
-    let tiny = |v: f64| T::FORMAT.is_some_and(|format| v.abs() < format.min_normal());
     let mut first = None;
     for want in wants {
         // `?` leaves with `None`: the result will do.
         let want = want.judge(got)?;
-        if may_flush::<T>(backend) && tiny(want.value.float()) && tiny(got.value().float()) {
-            let flushed = got == T::ZERO || want.value.float() == 0.0;
-            if flushed {
-                return None;
-            }
+        let (y, found) = (want.value.float(), got.value().float());
+        if may_flush::<T>(backend, y) && may_flush::<T>(backend, found) && (y == 0.0 || found == 0.0) {
+            return None;
         }
         first.get_or_insert(want);
     }
