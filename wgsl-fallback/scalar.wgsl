@@ -74,7 +74,7 @@ fn op_softplus(x: $T, p: $T, q: $T) -> $T {
     return op_maximum(x, $T(0.0)) + m_log1p(m_exp(-abs(x)));
 }
 
-fn op_softsign(x: $T, p: $T, q: $T) -> $T { return x / ($T(1.0) + abs(x)); }
+fn op_softsign(x: $T, p: $T, q: $T) -> $T { return op_div(x, $T(1.0) + abs(x)); }
 
 fn op_add(a: $T, b: $T) -> $T { return a + b; }
 fn op_sub(a: $T, b: $T) -> $T { return a - b; }

@@ -16,23 +16,10 @@ __device__ __forceinline__ double inverse_sqrt(double x) { return 1.0 / sqrt(x);
 __device__ __forceinline__ float multiply_add(float a, float b, float c) { return fmaf(a, b, c); }
 __device__ __forceinline__ double multiply_add(double a, double b, double c) { return fma(a, b, c); }
 
-__device__ __forceinline__ void prefetch(const void* at) { asm volatile("prefetch.global.L1 [%0];" ::"l"(at)); }
-
 template <typename T, Team kTeam, int kPacks> __device__ __forceinline__ void norm(const TwRows& p) {
     using A = Compute<T>;
     constexpr int N = kPack<T>;
-    const T* weight = reinterpret_cast<const T*>(p.weight);
-    const T* bias = reinterpret_cast<const T*>(p.bias);
     Row<T, kTeam, kPacks> row(p);
-    // The factors, which are wanted last, come to the cache meanwhile: for registers they are too many.
-    if (p.packed & 4) {
-        constexpr uint64_t kLine = 128 / sizeof(T);
-#pragma unroll 1
-        for (uint64_t at = row.thread * kLine; at < p.length; at += row.team * kLine) {
-            if (weight) prefetch(weight + at);
-            if (bias) prefetch(bias + at);
-        }
-    }
     row.load(A(0));
     A mean = A(0);
     if (p.variant == kLayerNorm) {
@@ -46,6 +33,9 @@ template <typename T, Team kTeam, int kPacks> __device__ __forceinline__ void no
     squares = p.variant == kLayerNorm ? all_reduce<kTeam>(squares, A(0), p.lanes, 1, Plus())
                                       : all_reduce<kTeam>(squares, A(0), p.lanes, 0, Plus());
     A scale = inverse_sqrt(squares / A(p.length) + A(p.eps));
+
+    const T* weight = reinterpret_cast<const T*>(p.weight);
+    const T* bias = reinterpret_cast<const T*>(p.bias);
     // The factors of one pack, loaded when the first of its elements asks.
     Pack<T> w, b;
     row.store([&](int j, int k) {

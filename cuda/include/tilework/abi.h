@@ -159,7 +159,7 @@ struct TwMatrix {
     uint32_t aligned;
 };
 
-// out = activation(a @ b + bias) + residual, for [m, k] @ [k, n] over batch[0] x batch[1] matrices. Bias and residual have the
+// out = activation(a @ b + bias) + residual, for [m, k] @ [k, n] over the matrices of two batch axes. Bias and residual have the
 // shape of out (stride 0 where broadcast).
 struct TwMatmul {
     struct TwMatrix a;

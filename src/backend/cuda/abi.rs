@@ -264,7 +264,7 @@ const _: () = {
     ["Offset of field: TwMatrix::batch"][::core::mem::offset_of!(TwMatrix, batch) - 24usize];
     ["Offset of field: TwMatrix::aligned"][::core::mem::offset_of!(TwMatrix, aligned) - 40usize];
 };
-#[doc = " out = activation(a @ b + bias) + residual, for [m, k] @ [k, n] over batch[0] x batch[1] matrices. Bias and residual have the\n shape of out (stride 0 where broadcast)."]
+#[doc = " out = activation(a @ b + bias) + residual, for [m, k] @ [k, n] over the matrices of two batch axes. Bias and residual have the\n shape of out (stride 0 where broadcast)."]
 #[repr(C)]
 #[derive(Debug, Default, Copy, Clone)]
 pub struct TwMatmul {

@@ -1,4 +1,4 @@
-//! Reductions. [`plan`] chooses a kernel for the loops at hand; this file launches it. The kernels are in `cuda/reduce/`.
+//! Reductions. [`plan()`] chooses a kernel for the loops at hand; this file launches it. The kernels are in `cuda/reduce/`.
 
 mod plan;
 

@@ -1,6 +1,6 @@
 //! The matrix product: a family of kernels under `cuda/matmul/`, and the choice among them.
 //!
-//! An operation becomes one or more [`Problem`]s, each a batch that one launch computes; [`choose`] names the kernel for it, a pure
+//! An operation becomes one or more [`Problem`]s, each a batch that one launch computes; [`choose()`] names the kernel for it, a pure
 //! function of shape, layout, dtype and GPU, so that the same product has the same bits in every run. Each kind of kernel has
 //! a file here with its table of instances, as it has one below `cuda/`.
 
