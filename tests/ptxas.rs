@@ -5,15 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Kernels that may spill, how many bytes, and why that is the lesser cost.
-const EXCEPTIONS: [(&str, u64, &str); 4] = [
+const EXCEPTIONS: [(&str, u64, &str); 2] = [
     ("'sin_", 12, "around the reduction of arguments so large that no normal use meets it"),
     ("'cos_", 12, "as for sine"),
-    (
-        "'softmax_f32_cluster'",
-        132,
-        "with 64 registers instead of 112 a second block of a long row's cluster is resident",
-    ),
-    ("'norm_bf16_cluster'", 48, "with 64 registers instead of 70 a second block of a long row's cluster is resident"),
 ];
 
 /// The logs of this build, by path.

@@ -16,11 +16,64 @@ __device__ __forceinline__ double inverse_sqrt(double x) { return 1.0 / sqrt(x);
 __device__ __forceinline__ float multiply_add(float a, float b, float c) { return fmaf(a, b, c); }
 __device__ __forceinline__ double multiply_add(double a, double b, double c) { return fma(a, b, c); }
 
+// Weight and bias, a pack of each at a time. The first is asked for before the sums, whose latency hides its own; each of the others
+// when the one before it has been used.
+template <typename T, Team kTeam, int kPacks> struct Factors {
+    static constexpr int N = kPack<T>;
+    using A = Compute<T>;
+
+    const Row<T, kTeam, kPacks>& row;
+    const T* weight;
+    const T* bias;
+    bool packed;
+    uint4 weight_words, bias_words;
+
+    __device__ __forceinline__ explicit Factors(const Row<T, kTeam, kPacks>& row)
+        : row(row),
+          weight(reinterpret_cast<const T*>(row.p.weight)),
+          bias(reinterpret_cast<const T*>(row.p.bias)),
+          packed(row.p.packed & 4) {
+        load(0);
+    }
+
+    __device__ __forceinline__ void load(int j) {
+        if (!packed || !row.has(j, 0)) return;
+        if (weight) weight_words = load_shared_words(weight + row.first(j));
+        if (bias) bias_words = load_shared_words(bias + row.first(j));
+    }
+
+    // Scales and shifts the values of pack j.
+    __device__ __forceinline__ void apply(int j, A (&values)[N]) {
+        if (packed) {
+            if (weight) {
+                Pack<T> pack = unpack<T>(weight_words);
+#pragma unroll
+                for (int k = 0; k < N; k++) values[k] *= widen(pack.v[k]);
+            }
+            if (bias) {
+                Pack<T> pack = unpack<T>(bias_words);
+#pragma unroll
+                for (int k = 0; k < N; k++) values[k] += widen(pack.v[k]);
+            }
+            if (j + 1 < kPacks) load(j + 1);
+        } else {
+#pragma unroll
+            for (int k = 0; k < N; k++) {
+                if (!row.has(j, k)) continue;
+                int64_t at = int64_t(row.first(j) + k);
+                if (weight) values[k] *= widen(weight[at * row.p.weight_stride]);
+                if (bias) values[k] += widen(bias[at * row.p.bias_stride]);
+            }
+        }
+    }
+};
+
 template <typename T, Team kTeam, int kPacks> __device__ __forceinline__ void norm(const TwRows& p) {
     using A = Compute<T>;
     constexpr int N = kPack<T>;
     Row<T, kTeam, kPacks> row(p);
     row.load(A(0));
+    Factors<T, kTeam, kPacks> factors(row);
     A mean = A(0);
     if (p.variant == kLayerNorm) {
         A sum = row.fold([&](int i) { return row.v[i]; }, Plus());
@@ -34,25 +87,10 @@ template <typename T, Team kTeam, int kPacks> __device__ __forceinline__ void no
                                       : all_reduce<kTeam>(squares, A(0), p.lanes, 0, Plus());
     A scale = inverse_sqrt(squares / A(p.length) + A(p.eps));
 
-    const T* weight = reinterpret_cast<const T*>(p.weight);
-    const T* bias = reinterpret_cast<const T*>(p.bias);
-    // The factors of one pack, loaded when the first of its elements asks.
-    Pack<T> w, b;
-    row.store([&](int j, int k) {
-        A result = row.v[j * N + k] * scale;
-        uint64_t at = row.first(j);
-        if (k == 0 && p.packed & 4) {
-            if (weight) w = load_shared_pack(weight + at);
-            if (bias) b = load_shared_pack(bias + at);
-        }
-        if (p.packed & 4) {
-            if (weight) result *= widen(w.v[k]);
-            if (bias) result += widen(b.v[k]);
-        } else {
-            if (weight) result *= widen(weight[int64_t(at + k) * p.weight_stride]);
-            if (bias) result += widen(bias[int64_t(at + k) * p.bias_stride]);
-        }
-        return result;
+    row.store([&](int j, A (&values)[N]) {
+#pragma unroll
+        for (int k = 0; k < N; k++) values[k] *= scale;
+        factors.apply(j, values);
     });
 }
 

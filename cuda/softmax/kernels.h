@@ -27,11 +27,17 @@ template <typename T, Team kTeam, int kPacks, bool kLog> __device__ __forceinlin
     if constexpr (kLog) {
         A sum = row.fold([&](int i) { return exp_of<T>(row.v[i] -= max, A(0)); }, Plus());
         A log = log_of(all_reduce<kTeam>(sum, A(0), p.lanes, 1, Plus()));
-        row.store([&](int j, int k) { return row.v[j * N + k] - log; });
+        row.store([&](int, A (&values)[N]) {
+#pragma unroll
+            for (int k = 0; k < N; k++) values[k] -= log;
+        });
     } else {
         A sum = row.fold([&](int i) { return row.v[i] = exp_of<T>(row.v[i], max); }, Plus());
         A share = A(1) / all_reduce<kTeam>(sum, A(0), p.lanes, 1, Plus());
-        row.store([&](int j, int k) { return row.v[j * N + k] * share; });
+        row.store([&](int, A (&values)[N]) {
+#pragma unroll
+            for (int k = 0; k < N; k++) values[k] *= share;
+        });
     }
 }
 

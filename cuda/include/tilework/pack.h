@@ -38,9 +38,14 @@ template <typename T> __device__ __forceinline__ Pack<T> load_pack(const T* p) {
     return pack;
 }
 
-// A pack that other threads will read too.
-template <typename T> __device__ __forceinline__ Pack<T> load_shared_pack(const T* p) {
-    uint4 w = __ldg(reinterpret_cast<const uint4*>(p));
+// A pack that other threads will read too, as words until it is needed: each half would have a register of its own.
+template <typename T> __device__ __forceinline__ uint4 load_shared_words(const T* p) {
+    return __ldg(reinterpret_cast<const uint4*>(p));
+}
+
+// The elements of such words, not to be taken apart before.
+template <typename T> __device__ __forceinline__ Pack<T> unpack(uint4 w) {
+    asm volatile("" : "+r"(w.x), "+r"(w.y), "+r"(w.z), "+r"(w.w));
     Pack<T> pack;
     memcpy(&pack, &w, sizeof(w));
     return pack;

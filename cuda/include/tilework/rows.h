@@ -143,23 +143,24 @@ template <typename T, Team kTeam, int kPacks> struct Row {
         return combine(combine(lanes[0], lanes[2]), combine(lanes[1], lanes[3]));
     }
 
-    // Writes result(j, k) for each element.
-    template <typename Result> __device__ __forceinline__ void store(Result result) const {
-        if (p.packed & 2) {
+    // Writes what finish(j, values) leaves of the elements of each pack j, whose values it is given.
+    template <typename Finish> __device__ __forceinline__ void store(Finish finish) const {
 #pragma unroll
-            for (int j = 0; j < kPacks; j++) {
-                if (!has(j, 0)) continue;
+        for (int j = 0; j < kPacks; j++) {
+            if (!has(j, 0)) continue;
+            A values[N];
+#pragma unroll
+            for (int k = 0; k < N; k++) values[k] = v[j * N + k];
+            finish(j, values);
+            if (p.packed & 2) {
                 Pack<T> pack;
 #pragma unroll
-                for (int k = 0; k < N; k++) pack.v[k] = narrow<T>(result(j, k));
+                for (int k = 0; k < N; k++) pack.v[k] = narrow<T>(values[k]);
                 store_pack(out + first(j), pack);
-            }
-        } else {
-#pragma unroll
-            for (int j = 0; j < kPacks; j++) {
+            } else {
 #pragma unroll
                 for (int k = 0; k < N; k++)
-                    if (has(j, k)) out[int64_t(first(j) + k) * p.out_stride] = narrow<T>(result(j, k));
+                    if (has(j, k)) out[int64_t(first(j) + k) * p.out_stride] = narrow<T>(values[k]);
                 one_by_one();
             }
         }
