@@ -37,7 +37,7 @@ fn check<T: TestElement + Float>(ctx: &Context, call: Call<T>) -> Outcome {
     let x = Tensor::from_vec(ctx.rng().elements::<T>(611 * 307, 3.0), (611, 307), &ctx.device)?;
     let first = call(&x)?;
     let (shape, first) = (first.shape().to_vec(), first.to_vec()?);
-    for run in 1..ctx.scaled(20, 100) {
+    for run in 1..ctx.scaled(3, 20, 100) {
         ctx.at(format_args!("run {run}, against the first"));
         ctx.check_bits(&shape, &call(&x)?.to_vec()?, &first);
     }

@@ -2,7 +2,7 @@
 //!
 //! `README.md` beside this file says how to run it and how to read a failure. In short:
 //! `cargo test --test conformance`, `-- elementwise/exp` for a part, `-- --matrix` for the table at the end,
-//! `TILEWORK_CONFORMANCE=full` for everything.
+//! `TILEWORK_CONFORMANCE=full` for everything, `smoke` for a little of each case.
 //!
 //! By default the memory pools hand out memory filled with NaN (`TILEWORK_POISON=1`), so that an element that a kernel forgets
 //! to write is seen; `TILEWORK_POISON=0` runs the suite in the mode that users have.

@@ -30,10 +30,11 @@ fn product_cases<T: TestElement + Number>(suite: &mut Suite) {
     suite.case::<T>(FAMILY, NAME, "small integers", probe::<T>, |ctx| {
         let tails = [1, 2, 3, 7, 8, 15, 16, 17, 33, 64, 65, 129];
         let mut rng = ctx.rng();
-        for (i, &m) in tails.iter().enumerate() {
-            for (j, &n) in tails.iter().enumerate() {
-                // At the default level each pair with one depth, at the full one with all.
-                let depths = if ctx.scaled(true, false) { &tails[(5 * i + 3 * j) % 12..][..1] } else { &tails[..] };
+        for (i, &m) in ctx.some(tails.iter().enumerate()) {
+            for (j, &n) in ctx.some(tails.iter().enumerate()) {
+                // Each pair with one depth, at the full level with all.
+                let depths =
+                    if ctx.scaled(true, true, false) { &tails[(5 * i + 3 * j) % 12..][..1] } else { &tails[..] };
                 for &k in depths {
                     exact::<T>(ctx, &mut rng, &[m, k], &[k, n], [Physical::Contiguous; 2])?;
                 }
@@ -44,7 +45,7 @@ fn product_cases<T: TestElement + Number>(suite: &mut Suite) {
         {
             exact::<T>(ctx, &mut rng, &[m, k], &[k, n], [Physical::Contiguous; 2])?;
         }
-        if ctx.scaled(false, true) {
+        if ctx.scaled(false, false, true) {
             exact::<T>(ctx, &mut rng, &[2048, 1025], &[1025, 2047], [Physical::Contiguous; 2])?;
         }
         Ok(())
@@ -52,8 +53,8 @@ fn product_cases<T: TestElement + Number>(suite: &mut Suite) {
     suite.case::<T>(FAMILY, NAME, "layouts", probe::<T>, |ctx| {
         let mut rng = ctx.rng();
         for [m, k, n] in [[5, 7, 6], [65, 130, 67]] {
-            for left in Physical::ALL {
-                for right in Physical::ALL {
+            for left in ctx.some(Physical::ALL) {
+                for right in ctx.some(Physical::ALL) {
                     exact::<T>(ctx, &mut rng, &[m, k], &[k, n], [left, right])?;
                 }
             }

@@ -61,14 +61,14 @@ fn operation_cases<T: TestElement + Float>(suite: &mut Suite, kind: Kind) {
     });
     suite.case::<T>(FAMILY, kind.name(), "layouts", probe, move |ctx| {
         for (shape, axes) in [(&[37][..], 1), (&[19, 33], 1), (&[5, 4, 7], 1), (&[5, 4, 7], 2), (&[4, 1029], 1)] {
-            for &physical in Physical::STRIDED {
+            for &physical in ctx.some(Physical::STRIDED) {
                 check::<T>(ctx, kind, shape, axes, true, physical, 0.0)?;
             }
         }
         Ok(())
     });
     suite.case::<T>(FAMILY, kind.name(), "lengths", probe, move |ctx| {
-        for n in (1..=515).step_by(ctx.scaled(7, 1)).chain([32, 64, 128, 256, 512, 513]) {
+        for n in (1..=515).step_by(ctx.scaled(103, 7, 1)).chain([32, 64, 128, 256, 512, 513]) {
             check::<T>(ctx, kind, &[3, n], 1, true, Physical::Contiguous, 0.0)?;
         }
         Ok(())

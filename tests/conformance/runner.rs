@@ -21,6 +21,8 @@ pub type Outcome = Result<(), Failure>;
 /// How much to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
+    /// Every case and kernel with few shapes and values, for tools that slow each launch a hundred times.
+    Smoke,
     /// Minutes on two cores.
     Default,
     /// Everything, for a machine with a GPU: tensors past 2 GiB and 2^31 elements among it.
@@ -31,9 +33,10 @@ impl Level {
     /// From `TILEWORK_CONFORMANCE`.
     pub fn from_env() -> Self {
         match std::env::var("TILEWORK_CONFORMANCE") {
+            Ok(level) if level == "smoke" => Level::Smoke,
             Ok(level) if level == "full" => Level::Full,
             Ok(level) if level != "default" && !level.is_empty() => {
-                panic!("TILEWORK_CONFORMANCE={level}: the levels are `default` and `full`")
+                panic!("TILEWORK_CONFORMANCE={level}: the levels are `smoke`, `default` and `full`")
             }
             _ => Level::Default,
         }
@@ -56,9 +59,18 @@ impl Context {
         self.device.kind()
     }
 
-    /// `small` at the default level, `large` at the full one.
-    pub fn scaled<T>(&self, small: T, large: T) -> T {
-        if self.level == Level::Full { large } else { small }
+    /// What is given for the level.
+    pub fn scaled<T>(&self, smoke: T, default: T, full: T) -> T {
+        match self.level {
+            Level::Smoke => smoke,
+            Level::Default => default,
+            Level::Full => full,
+        }
+    }
+
+    /// All of `items`, or at the smoke level each third one from the first on.
+    pub fn some<I: IntoIterator>(&self, items: I) -> impl Iterator<Item = I::Item> {
+        items.into_iter().step_by(self.scaled(3, 1, 1))
     }
 
     /// Random numbers that depend on the seed and the case's name alone.
@@ -251,7 +263,11 @@ fn run(case: &Case, name: &str, device: Result<Device, Error>, level: Level, see
         let rest = failures[SHOWN..].iter().filter_map(|failure| failure.split(": ").next());
         text.push_str(&format!("\n\nand also at: {}", rest.take(40).collect::<Vec<_>>().join("; ")));
     }
-    let variable = if level == Level::Full { "TILEWORK_CONFORMANCE=full " } else { "" };
+    let variable = match level {
+        Level::Smoke => "TILEWORK_CONFORMANCE=smoke ",
+        Level::Default => "",
+        Level::Full => "TILEWORK_CONFORMANCE=full ",
+    };
     text.push_str(&format!(
         "\n\nto reproduce: {variable}TILEWORK_CONFORMANCE_SEED={seed} cargo test --test conformance -- --exact '{name}'\n"
     ));

@@ -200,14 +200,26 @@ pub fn flushed<T: TestElement>(backend: BackendKind, x: f64) -> impl Iterator<It
     std::iter::once(x).chain(zero)
 }
 
-/// `None` if `got` is one of `wants`, else the first. Where subnormal numbers may be flushed, one is as good as zero, both ways.
+/// The least magnitude that the computed result may have before it is rounded to `T`.
+fn least_computed<T: TestElement>(want: &Want) -> f64 {
+    let y = want.value.float();
+    let narrower = T::FORMAT.zip(T::COMPUTE).filter(|(format, compute)| format.precision < compute.precision);
+    let rounding = narrower.map_or(0.0, |(format, _)| 0.5 * format.ulp(y));
+    y.abs() - (want.allowed - rounding).max(0.0)
+}
+
+/// `None` if `got` is one of `wants`, else the first. Where subnormal numbers may be flushed, one is as good as zero, both ways; so
+/// is one that the allowed error has made of a normal number.
 pub fn judge<T: TestElement>(backend: BackendKind, wants: impl Iterator<Item = Want>, got: T) -> Option<Want> {
     let mut first = None;
     for want in wants {
         // `?` leaves with `None`: the result will do.
         let want = want.judge(got)?;
         let (y, found) = (want.value.float(), got.value().float());
-        if may_flush::<T>(backend, y) && may_flush::<T>(backend, found) && (y == 0.0 || found == 0.0) {
+        if may_flush::<T>(backend, least_computed::<T>(&want))
+            && may_flush::<T>(backend, found)
+            && (y == 0.0 || found == 0.0)
+        {
             return None;
         }
         first.get_or_insert(want);
