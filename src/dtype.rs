@@ -193,13 +193,36 @@ macro_rules! element {
 element! {
     f32, F32, 0.0, 1.0, |v| v as f32, |x| f64::from(x), |s| Scalar::Float(f64::from(s)), f32, |bits| bits, |i| i as f32, [Number, Signed, Float];
     f64, F64, 0.0, 1.0, |v| v, |x| x, |s| Scalar::Float(s), f64, |bits| bits, |i| i as f64, [Number, Signed, Float];
-    f16, F16, f16::ZERO, f16::ONE, |v| f16::from_f64(v), |x| x.to_f64(), |s| Scalar::Float(s.to_f64()), f16, |bits| bits, |i| f16::from_f64(i as f64), [Number, Signed, Float];
-    bf16, BF16, bf16::ZERO, bf16::ONE, |v| bf16::from_f64(v), |x| x.to_f64(), |s| Scalar::Float(s.to_f64()), bf16, |bits| bits, |i| bf16::from_f64(i as f64), [Number, Signed, Float];
+    f16, F16, f16::ZERO, f16::ONE, |v| f16::from_f32(round_to_odd(v)), |x| x.to_f64(), |s| Scalar::Float(s.to_f64()), f16, |bits| bits, |i| f16::from_f32(integer_to_odd(i)), [Number, Signed, Float];
+    bf16, BF16, bf16::ZERO, bf16::ONE, |v| bf16::from_f32(round_to_odd(v)), |x| x.to_f64(), |s| Scalar::Float(s.to_f64()), bf16, |bits| bits, |i| bf16::from_f32(integer_to_odd(i)), [Number, Signed, Float];
     i32, I32, 0, 1, |v| v as i32, |x| f64::from(x), |s| Scalar::Int(i64::from(s)), i32, |bits| bits, |i| i as i32, [Number, Signed];
     i64, I64, 0, 1, |v| v as i64, |x| x as f64, |s| Scalar::Int(s), i64, |bits| bits, |i| i, [Number, Signed];
     u8, U8, 0, 1, |v| v as u8, |x| f64::from(x), |s| Scalar::Int(i64::from(s)), u8, |bits| bits, |i| i as u8, [Number];
     u32, U32, 0, 1, |v| v as u32, |x| f64::from(x), |s| Scalar::Int(i64::from(s)), u32, |bits| bits, |i| i as u32, [Number];
     bool, Bool, false, true, |v| v != 0.0, |x| f64::from(u8::from(x)), |s| Scalar::Int(i64::from(s)), u8, |bits| bits.into_iter().map(|b| b != 0).collect(), |i| i != 0, [];
+}
+
+/// The f32 that is `x`, or else the one of its two neighbours whose last bit is set.
+///
+/// A half type is made from it by one more rounding. Rounding to nearest twice could go wrong at a tie; rounding to odd first
+/// can't, because the last bit remembers that something was lost.
+#[inline(always)]
+pub(crate) fn round_to_odd(x: f64) -> f32 {
+    let nearest = x as f32;
+    let widened = f64::from(nearest);
+    let towards_zero = nearest.to_bits() - u32::from(widened.abs() > x.abs());
+    f32::from_bits(towards_zero | u32::from(widened != x))
+}
+
+/// The same for integers, which an f64 between would round.
+#[inline(always)]
+pub(crate) fn integer_to_odd(i: i64) -> f32 {
+    let magnitude = i.unsigned_abs();
+    let beyond = (i64::BITS - magnitude.leading_zeros()).saturating_sub(f32::MANTISSA_DIGITS);
+    let lost = magnitude & ((1 << beyond) - 1) != 0;
+    let significand = (magnitude >> beyond) | u64::from(lost);
+    let unsigned = significand as f32 * (1u64 << beyond) as f32;
+    if i < 0 { -unsigned } else { unsigned }
 }
 
 #[cfg(test)]
@@ -222,6 +245,24 @@ mod tests {
         check::<u8>();
         check::<u32>();
         check::<bool>();
+    }
+
+    #[test]
+    fn half_types_round_once() {
+        // Just past a tie: f32 would call it one, and a tie goes to the even neighbour below.
+        let past = |half_unit: f64| 1.0 + half_unit + 2f64.powi(-40);
+        assert_eq!(<f16 as Element>::from_f64(past(2f64.powi(-11))).to_f64(), 1.0 + 2f64.powi(-10));
+        assert_eq!(<bf16 as Element>::from_f64(past(2f64.powi(-8))).to_f64(), 1.0 + 2f64.powi(-7));
+        assert_eq!(<bf16 as Element>::from_f64(-past(2f64.powi(-8))).to_f64(), -1.0 - 2f64.powi(-7));
+        assert!(<f16 as Element>::from_f64(f64::NAN).is_nan());
+        assert_eq!(<f16 as Element>::from_f64(-1e300), f16::NEG_INFINITY);
+        let past = (1i64 << 60) + (1 << 52) + 1;
+        assert_eq!(<bf16 as Sealed>::from_int(past).to_f64(), 2f64.powi(60) + 2f64.powi(53));
+        assert_eq!(<bf16 as Sealed>::from_int(-past).to_f64(), -(2f64.powi(60) + 2f64.powi(53)));
+        assert_eq!(<bf16 as Sealed>::from_int(past - 1).to_f64(), 2f64.powi(60));
+        for i in [0, 1, -1, 65_504, i64::MIN] {
+            assert_eq!(f64::from(integer_to_odd(i)), i as f64);
+        }
     }
 
     #[test]

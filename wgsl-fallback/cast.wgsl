@@ -87,6 +87,17 @@ fn convert(x: $A) -> $B {
     return bitcast<f32>(truncated | 1u);
 }
 
+//# i32 to half
+// Rounded to odd in f32, so that the rounding to the half type that follows sees which side the value lay on.
+fn convert(x: $A) -> $B {
+    let magnitude = select(bitcast<u32>(x), ~bitcast<u32>(x) + 1u, x < $A(0));
+    let shift = max(firstLeadingBit(magnitude | 1u), 23u) - 23u;
+    let top = magnitude >> shift;
+    let odd = top | select(0u, 1u, magnitude != (top << shift));
+    let scaled = f32(odd) * f32(1u << shift);
+    return select(scaled, -scaled, x < $A(0));
+}
+
 //# i64 to half
 // Rounded to odd in f32, so that the rounding to the half type that follows sees which side the value lay on.
 fn convert(x: $A) -> $B {

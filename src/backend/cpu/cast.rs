@@ -5,6 +5,7 @@ use half::{bf16, f16};
 use super::elementwise::zip;
 use super::operand::{Input, Output, View};
 use super::storage::{Storage, match_number};
+use crate::dtype::{integer_to_odd, round_to_odd};
 use crate::layout::{Order, collapse};
 
 /// A type that numbers are converted to.
@@ -23,7 +24,7 @@ trait Origin: Copy + Default + Send + Sync + 'static {
 }
 
 macro_rules! target {
-    ($($D:ty, $C:ty, [$($from:ident $S:ident)*] $([$($wide:ident $W:ident)*])?;)*) => {$(
+    ($($D:ty, $C:ty, [$($from:ident $S:ident)*] $([$($wide:ident $W:ident $odd:ident $(as $via:ident)?),*])?;)*) => {$(
         impl Target for $D {
             $(#[inline(always)]
             fn $from(x: $S) -> $C {
@@ -31,7 +32,7 @@ macro_rules! target {
             })*
             $($(#[inline(always)]
             fn $wide(x: $W) -> $C {
-                round_to_odd(x as f64)
+                $odd(x $(as $via)?)
             })*)?
         }
     )*};
@@ -44,20 +45,12 @@ target! {
     i64, i64, [from_f32 f32 from_f64 f64 from_i32 i32 from_i64 i64 from_u8 u8 from_u32 u32];
     u8, u8, [from_f32 f32 from_f64 f64 from_i32 i32 from_i64 i64 from_u8 u8 from_u32 u32];
     u32, u32, [from_f32 f32 from_f64 f64 from_i32 i32 from_i64 i64 from_u8 u8 from_u32 u32];
-    f16, f32, [from_f32 f32 from_u8 u8] [from_f64 f64 from_i32 i32 from_i64 i64 from_u32 u32];
-    bf16, f32, [from_f32 f32 from_u8 u8] [from_f64 f64 from_i32 i32 from_i64 i64 from_u32 u32];
-}
-
-/// The f32 that is `x`, or else the one of its two neighbours whose last bit is set.
-///
-/// Half types are stored from f32. Rounding to nearest twice could go wrong at a tie; rounding to odd first can't, because the
-/// last bit remembers that something was lost.
-#[inline(always)]
-fn round_to_odd(x: f64) -> f32 {
-    let nearest = x as f32;
-    let widened = f64::from(nearest);
-    let towards_zero = nearest.to_bits() - u32::from(widened.abs() > x.abs());
-    f32::from_bits(towards_zero | u32::from(widened != x))
+    f16, f32, [from_f32 f32 from_u8 u8] [
+        from_f64 f64 round_to_odd, from_i32 i32 integer_to_odd as i64, from_i64 i64 integer_to_odd, from_u32 u32 integer_to_odd as i64
+    ];
+    bf16, f32, [from_f32 f32 from_u8 u8] [
+        from_f64 f64 round_to_odd, from_i32 i32 integer_to_odd as i64, from_i64 i64 integer_to_odd, from_u32 u32 integer_to_odd as i64
+    ];
 }
 
 /// `bool` as a target.

@@ -162,9 +162,11 @@ pub(super) fn cast(from: Format, to: Format) -> String {
         (_, Format::Bool) if is_float(from) => "float to bool",
         (_, Format::Bool) => "integer to bool",
         (_, Format::U8) if is_float(from) => "float to u8",
-        (_, Format::F16 | Format::BF16) => match source {
-            "f64" => "f64 to half",
-            "i64" => "i64 to half",
+        (_, Format::F16 | Format::BF16) => match from {
+            Format::F64 => "f64 to half",
+            Format::I64 => "i64 to half",
+            // Of signed and unsigned numbers alike.
+            Format::I32 | Format::U32 => "i32 to half",
             _ => "plain",
         },
         _ if is_float(from) && !is_float(to) => match target {
