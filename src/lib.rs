@@ -10,7 +10,7 @@ mod memory;
 mod ops;
 mod tensor;
 
-pub use backend::{Activation, BackendKind, DeviceInfo};
+pub use backend::{Activation, BackendKind, DeviceInfo, Precision};
 pub use device::Device;
 pub use dtype::{DType, Element, Float, Number, Signed};
 pub use error::{Error, Result};

@@ -1,4 +1,4 @@
-// Matrix products: activation(a @ b + bias) + residual. A workgroup of 16 x 16 invocations computes a tile of the result; 16 steps
+// Matrix products: activation(alpha * (a @ b) + bias) * multiply + beta * c. A workgroup of 16 x 16 invocations computes a tile of the result; 16 steps
 // of k at a time are brought to workgroup memory, and while they are multiplied the next are on their way to registers. An invocation
 // holds $g x $g blocks of 4 x 4 results, as far apart as 16 blocks, so that neighbours read neighbouring vectors.
 //
@@ -101,44 +101,50 @@ fn fragment_$n(k: u32, at: u32) -> Block {
 
 //# product
 // The result at one row and four columns, without what lies outside the matrix.
-fn finish_element(v: $S, at: vec2<u32>, bias: u32, residual: u32) -> $S {
+fn finish_element(v: $S, at: vec2<u32>, bias: u32, multiply: u32, c: u32) -> $S {
     var y = v;
+    $alpha
     $bias
     $activation
-    $residual
+    $multiply
+    $c
     return y;
 }
 
+//# alpha
+y *= scalar(22u);
 //# bias
-y += load_bias(bias + at.x * param(15u) + at.y * param(16u));
-//# residual
-y += load_residual(residual + at.x * param(17u) + at.y * param(18u));
+y += load_bias(bias + at.x * param(16u) + at.y * param(17u));
+//# multiply
+y *= load_multiply(multiply + at.x * param(18u) + at.y * param(19u));
+//# c
+y += scalar(24u) * load_c(c + at.x * param(20u) + at.y * param(21u));
 //# activation
 y = op_$op(y, $S(0), $S(0));
 
 //# write chunks
-fn write(v: Vector, row: u32, column: u32, out: u32, bias: u32, residual: u32) {
+fn write(v: Vector, row: u32, column: u32, out: u32, bias: u32, multiply: u32, c: u32) {
     if row >= param(0u) || column >= param(1u) {
         return;
     }
     let y = Vector(
-        finish_element(v.x, vec2<u32>(row, column), bias, residual),
-        finish_element(v.y, vec2<u32>(row, column + 1u), bias, residual),
-        finish_element(v.z, vec2<u32>(row, column + 2u), bias, residual),
-        finish_element(v.w, vec2<u32>(row, column + 3u), bias, residual));
-    store_out((out + row * param(13u) + column) / 4u, y, 4u);
+        finish_element(v.x, vec2<u32>(row, column), bias, multiply, c),
+        finish_element(v.y, vec2<u32>(row, column + 1u), bias, multiply, c),
+        finish_element(v.z, vec2<u32>(row, column + 2u), bias, multiply, c),
+        finish_element(v.w, vec2<u32>(row, column + 3u), bias, multiply, c));
+    store_out((out + row * param(14u) + column) / 4u, y, 4u);
 }
 //# write elements
-fn write(v: Vector, row: u32, column: u32, out: u32, bias: u32, residual: u32) {
+fn write(v: Vector, row: u32, column: u32, out: u32, bias: u32, multiply: u32, c: u32) {
     if row >= param(0u) {
         return;
     }
-    let start = out + row * param(13u);
+    let start = out + row * param(14u);
     let count = param(1u) - min(column, param(1u));
     for (var i = 0u; i < 4u; i++) {
         if i < count {
             let at = column + i;
-            store_out(start + at * param(14u), finish_element(v[i], vec2<u32>(row, at), bias, residual));
+            store_out(start + at * param(15u), finish_element(v[i], vec2<u32>(row, at), bias, multiply, c));
         }
     }
 }
@@ -153,13 +159,13 @@ fn write(v: Vector, row: u32, column: u32, out: u32, bias: u32, residual: u32) {
         $next = fetch_$n($slot, $n, $free, k + STEPS, $frees, steps, $strides);
 //# fragment
             let $block = fragment_$n(kk, $at);
-//# multiply
+//# accumulate
             $c = accumulate($c, $a, $b);
 //# end
-    write($c.r0, row + $i, column + $j, out, bias, residual);
-    write($c.r1, row + $i + 1u, column + $j, out, bias, residual);
-    write($c.r2, row + $i + 2u, column + $j, out, bias, residual);
-    write($c.r3, row + $i + 3u, column + $j, out, bias, residual);
+    write($c.r0, row + $i, column + $j, out, bias, multiply, c);
+    write($c.r1, row + $i + 1u, column + $j, out, bias, multiply, c);
+    write($c.r2, row + $i + 2u, column + $j, out, bias, multiply, c);
+    write($c.r3, row + $i + 3u, column + $j, out, bias, multiply, c);
 
 //# main
 @compute @workgroup_size(256)
@@ -182,7 +188,8 @@ fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(num_workgroups) grid: vec
     let a = param(5u) + batch(item, 1u);
     let b = param(6u) + batch(item, 2u);
     let bias = param(7u) + batch(item, 3u);
-    let residual = param(8u) + batch(item, 4u);
+    let multiply = param(8u) + batch(item, 4u);
+    let c = param(9u) + batch(item, 5u);
     let x = local % 16u;
     let y = local / 16u;
 $begin
@@ -195,7 +202,7 @@ $keep
 $prefetch
         for (var kk = 0u; kk < STEPS / 4u; kk++) {
 $fragments
-$multiply
+$accumulate
         }
     }
     let row = first_row + y * 4u;

@@ -13,7 +13,7 @@ pub(crate) mod op;
 #[cfg(feature = "portable")]
 pub(crate) mod wgpu;
 
-pub use op::Activation;
+pub use op::{Activation, Precision};
 
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -47,17 +47,23 @@ pub(crate) enum Source<'a> {
     Scalar(Scalar),
 }
 
-/// `out = activation(a @ b + bias) + residual`.
+/// `out = activation(alpha * (a @ b) + bias) * multiply + beta * c`, without the terms that are absent.
 ///
 /// `a` is `[batch.., m, k]`, `b` is `[batch.., k, n]`, `out` is `[batch.., m, n]` with equal batch axes (stride 0 where
-/// broadcast); `bias` and `residual` are broadcast to `out`'s shape. `k` may be zero.
+/// broadcast); `bias`, `multiply` and `c` are broadcast to `out`'s shape. `k` may be zero.
 #[derive(Clone, Copy)]
 pub(crate) struct Matmul<'a> {
     pub a: Operand<'a>,
     pub b: Operand<'a>,
+    pub alpha: Scalar,
     pub bias: Option<Operand<'a>>,
     pub activation: Activation,
-    pub residual: Option<Operand<'a>>,
+    pub multiply: Option<Operand<'a>>,
+    pub beta: Scalar,
+    pub c: Option<Operand<'a>>,
+    /// A permission: computing more accurately is always right.
+    #[allow(dead_code, reason = "which backends ask depends on the features")]
+    pub precision: Precision,
 }
 
 /// A point in a device's work.

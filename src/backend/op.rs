@@ -232,6 +232,23 @@ pub enum Activation {
     Gelu,
     /// `x * sigmoid(x)`.
     Silu,
+    /// `1 / (1 + e^-x)`.
+    Sigmoid,
+}
+
+/// How a matrix product of `f32` may be computed. It is a permission: a device computes at least as accurately as was asked for, and
+/// other element types ignore it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Precision {
+    /// With the accuracy of `f32` arithmetic, by whatever instructions are fastest.
+    #[default]
+    F32,
+    /// By fused multiply-adds of `f32` and nothing else: each product is exact, each partial sum is rounded to `f32`.
+    Fma,
+    /// Factors may be rounded to TF32 (10 bits behind the point instead of 23, the same range); sums are `f32`. For who accepts a
+    /// relative error near `1e-3` in each factor.
+    Tf32,
 }
 
 /// What random numbers to draw. Element `i` (row-major) is a pure function of the key and `i`: the same bits on every backend.

@@ -112,12 +112,17 @@ fn matmul(ctx: &Context) -> Outcome {
     ctx.at("batches that do not broadcast");
     let (p, q) = (zeros(ctx, &[2, 4, 3])?, zeros(ctx, &[3, 3, 5])?);
     ctx.check_error(p.matmul(&q), &shapes("matmul", &[2], &[3], BROADCAST));
-    ctx.at("a bias and a residual that do not fit the product");
-    let (c, long) = (zeros(ctx, &[3, 5])?, zeros(ctx, &[6])?);
-    let with_bias = MatmulOptions { bias: Some(&long), ..Default::default() };
-    ctx.check_error(a.matmul_with(&c, with_bias), &shapes("matmul", &[6], &[2, 5], BROADCAST));
-    let with_residual = MatmulOptions { residual: Some(&long), ..Default::default() };
-    ctx.check_error(a.matmul_with(&c, with_residual), &shapes("matmul", &[6], &[2, 5], BROADCAST));
+    ctx.at("operands of the epilogue that do not fit the product");
+    let (x, long) = (zeros(ctx, &[3, 5])?, zeros(ctx, &[6])?);
+    let plain = MatmulOptions::default();
+    for options in [
+        MatmulOptions { bias: Some(&long), ..plain },
+        MatmulOptions { multiply: Some(&long), ..plain },
+        MatmulOptions { c: Some(&long), ..plain },
+        MatmulOptions { beta: 0.0, c: Some(&long), ..plain },
+    ] {
+        ctx.check_error(a.matmul_with(&x, options), &shapes("matmul", &[6], &[2, 5], BROADCAST));
+    }
     ctx.at("an activation of integers");
     let n = Tensor::<i32>::zeros((2, 2), &ctx.device)?;
     let options = MatmulOptions { activation: Activation::Gelu, ..Default::default() };
@@ -125,6 +130,13 @@ fn matmul(ctx: &Context) -> Outcome {
     let device = ctx.device.to_string();
     let error = Error::Unsupported { op: "matmul", dtype: DType::I32, device, reason };
     ctx.check_error(n.matmul_with(&n, options), &error);
+    ctx.at("fractional factors of integers");
+    let reason = "alpha is 0.5, and a factor of integers must be a whole number".into();
+    let options = MatmulOptions { alpha: 0.5, ..Default::default() };
+    ctx.check_error(n.matmul_with(&n, options), &Error::InvalidArgument { op: "matmul", reason });
+    let reason = "beta is NaN, and a factor of integers must be a whole number".into();
+    let options = MatmulOptions { beta: f64::NAN, ..Default::default() };
+    ctx.check_error(n.matmul_with(&n, options), &Error::InvalidArgument { op: "matmul", reason });
     Ok(())
 }
 

@@ -18,6 +18,7 @@ const NAME: &str = "matmul";
 pub fn cases(suite: &mut Suite) {
     each_element!(T in numbers { product_cases::<T>(suite) });
     each_element!(T in [f32, f64, f16, bf16] { epilogue_cases::<T>(suite) });
+    each_element!(T in numbers { factor_cases::<T>(suite) });
 }
 
 fn probe<T: TestElement + Number>(device: &Device) -> Result<()> {
@@ -189,65 +190,173 @@ fn want_dot<T: TestElement>(a: &[T], b: &[T]) -> Want {
     rounded::<T>(oracle::dot(pairs()), sum_error::<T>(matmul_roundings(T::DTYPE, a.len()), magnitude))
 }
 
+/// What an epilogue has: the terms on the host, and where they are wanted.
+#[derive(Clone, Copy, Debug)]
+struct Terms {
+    alpha: f64,
+    bias: bool,
+    activation: Activation,
+    multiply: bool,
+    beta: Option<f64>,
+}
+
+const PLAIN: Terms = Terms { alpha: 1.0, bias: false, activation: Activation::None, multiply: false, beta: None };
+
 fn epilogue_cases<T: TestElement + Number>(suite: &mut Suite) {
     suite.case::<T>(FAMILY, "matmul_with", "epilogues", probe::<T>, |ctx| {
+        let mut epilogues = vec![];
+        for activation in [Activation::None, Activation::Relu, Activation::Gelu, Activation::Silu, Activation::Sigmoid]
+        {
+            for (bias, beta) in [(true, None), (false, Some(1.0)), (true, Some(1.0))] {
+                epilogues.push(Terms { bias, activation, beta, ..PLAIN });
+            }
+            epilogues.push(Terms { activation, multiply: true, ..PLAIN });
+        }
+        epilogues.extend([
+            Terms { alpha: -0.375, ..PLAIN },
+            Terms { alpha: 0.3, beta: Some(-1.7), ..PLAIN },
+            Terms { alpha: 3.0, bias: true, multiply: true, ..PLAIN },
+            Terms { alpha: 0.3, bias: true, activation: Activation::Silu, multiply: true, beta: Some(0.7) },
+        ]);
         let mut rng = ctx.rng();
-        for [m, k, n] in [[5, 7, 6], [65, 40, 67], [128, 64, 128]] {
-            let (a, b) = (rng.elements::<T>(m * k, 1.0), rng.elements::<T>(k * n, 1.0));
-            let x = Tensor::from_vec(a.clone(), (m, k), &ctx.device)?;
-            let w = Tensor::from_vec(b.clone(), (k, n), &ctx.device)?;
-            // A bias by column, by row, and for every element; a residual in another layout than the product's.
+        for [m, k, n] in [[5, 7, 6], [65, 40, 67], [128, 64, 128], [1, 40, 70]] {
+            // A bias by column, by row, and for every element; the others in other layouts than the product's.
             for bias_shape in [&[n][..], &[m, 1], &[m, n]] {
-                let bias = rng.elements::<T>(bias_shape.iter().product(), 1.0);
-                let bias_tensor = Tensor::from_vec(bias.clone(), bias_shape, &ctx.device)?;
-                let residual = rng.elements::<T>(m * n, 1.0);
-                let residual_tensor = place(&ctx.device, &[m, n], &residual, Physical::Transposed)?;
-                for activation in [Activation::None, Activation::Relu, Activation::Gelu, Activation::Silu] {
-                    for (with_bias, with_residual) in [(true, false), (false, true), (true, true)] {
-                        let options = MatmulOptions {
-                            bias: with_bias.then_some(&bias_tensor),
-                            activation,
-                            residual: with_residual.then_some(&residual_tensor),
-                        };
-                        let y = x.matmul_with(&w, options)?.to_vec()?;
-                        ctx.at(format_args!(
-                            "[{m}, {k}] @ [{k}, {n}], bias {bias_shape:?}: {with_bias}, {activation:?}, residual: {with_residual}"
-                        ));
-                        let (_, at) = broadcast(&[m, n], bias_shape);
-                        let want = |i: usize| {
-                            let column: Vec<T> = (0..k).map(|l| b[l * n + i % n]).collect();
-                            let bias = if with_bias { bias[at[i][1]].to_f64() } else { 0.0 };
-                            let residual = if with_residual { residual[i].to_f64() } else { 0.0 };
-                            want_epilogue(&a[i / n * k..][..k], &column, bias, activation, residual)
-                        };
-                        ctx.check(&[m, n], &y, |i, got| want(i).judge(got));
-                    }
-                }
+                let case = Case::<T>::new(ctx, &mut rng, [m, k, n], bias_shape)?;
+                epilogues.iter().try_for_each(|terms| case.check(ctx, terms))?;
             }
         }
         Ok(())
     });
 }
 
-/// `activation(a · b + bias) + residual`, all in the format of accumulation, rounded to `T` once.
-fn want_epilogue<T: TestElement>(a: &[T], b: &[T], bias: f64, activation: Activation, residual: f64) -> Want {
+/// Operands of one shape, on the host and on the device.
+struct Case<T: Number> {
+    shape: [usize; 3],
+    bias_shape: Vec<usize>,
+    /// a, b, bias, multiply and c.
+    host: [Vec<T>; 5],
+    device: [Tensor<T>; 5],
+}
+
+impl<T: TestElement + Number> Case<T> {
+    fn new(ctx: &Context, rng: &mut Rng, [m, k, n]: [usize; 3], bias_shape: &[usize]) -> Result<Self> {
+        let shapes: [&[usize]; 5] = [&[m, k], &[k, n], bias_shape, &[m, n], &[m, n]];
+        let host = shapes.map(|shape| rng.elements::<T>(shape.iter().product(), 1.0));
+        let [a, b, bias, multiply, c] = &host;
+        let dense = |elements: &[T], shape: &[usize]| Tensor::from_vec(elements.to_vec(), shape, &ctx.device);
+        let device = [
+            dense(a, &[m, k])?,
+            dense(b, &[k, n])?,
+            dense(bias, bias_shape)?,
+            place(&ctx.device, &[m, n], multiply, Physical::Offset)?,
+            place(&ctx.device, &[m, n], c, Physical::Transposed)?,
+        ];
+        Ok(Self { shape: [m, k, n], bias_shape: bias_shape.to_vec(), host, device })
+    }
+
+    fn check(&self, ctx: &Context, terms: &Terms) -> Outcome {
+        let [m, k, n] = self.shape;
+        let [x, w, bias, multiply, c] = &self.device;
+        let options = MatmulOptions {
+            alpha: terms.alpha,
+            bias: terms.bias.then_some(bias),
+            activation: terms.activation,
+            multiply: terms.multiply.then_some(multiply),
+            beta: terms.beta.unwrap_or(1.0),
+            c: terms.beta.map(|_| c),
+            ..Default::default()
+        };
+        let y = x.matmul_with(w, options)?.to_vec()?;
+        ctx.at(format_args!("[{m}, {k}] @ [{k}, {n}], bias {:?}: {terms:?}", self.bias_shape));
+        let (_, at) = broadcast(&[m, n], &self.bias_shape);
+        let [a, b, bias, multiply, c] = &self.host;
+        let want = |i: usize| {
+            let column: Vec<T> = (0..k).map(|l| b[l * n + i % n]).collect();
+            let values = [bias[at[i][1]], multiply[i], c[i]].map(|value| value.to_f64());
+            want_epilogue(&a[i / n * k..][..k], &column, terms, values)
+        };
+        ctx.check(&[m, n], &y, |i, got| want(i).judge(got));
+        Ok(())
+    }
+}
+
+/// `activation(alpha * (a · b) + bias) * multiply + beta * c`, all in the format of accumulation, rounded to `T` once.
+fn want_epilogue<T: TestElement>(a: &[T], b: &[T], terms: &Terms, [bias, multiply, c]: [f64; 3]) -> Want {
     let pairs = || a.iter().zip(b).map(|(a, b)| (a.value().float(), b.value().float()));
     let magnitude: f64 = pairs().map(|(a, b)| (a * b).abs()).sum();
     let u = T::COMPUTE.map_or(0.0, Format::unit_roundoff);
-    let sum = oracle::dot(pairs()) + bias;
-    let sum_error = sum_error::<T>(matmul_roundings(T::DTYPE, a.len()), magnitude) + u * sum.abs();
-    let active = match activation {
+    // Alpha and beta are rounded too, and a product that is added may be rounded before.
+    let product = terms.alpha * oracle::dot(pairs());
+    let sum = product + if terms.bias { bias } else { 0.0 };
+    let product_error = terms.alpha.abs() * sum_error::<T>(matmul_roundings(T::DTYPE, a.len()), magnitude);
+    let sum_error = product_error + 2.0 * u * product.abs() + u * sum.abs();
+    let active = match terms.activation {
         Activation::Relu => oracle::maximum(sum, 0.0),
         Activation::Gelu => oracle::gelu(sum),
         Activation::Silu => sum * oracle::sigmoid(sum),
+        Activation::Sigmoid => oracle::sigmoid(sum),
         _ => sum,
     };
     // The activations' slopes are at most 1.13; their own error is at most 8 ULP, or what 1 + erf loses against 1.
-    let own = if matches!(activation, Activation::Gelu | Activation::Silu) {
-        16.0 * u * active.abs() + 2.0 * u * sum.abs()
-    } else {
+    let own = if matches!(terms.activation, Activation::None | Activation::Relu) {
         0.0
+    } else {
+        16.0 * u * active.abs() + 2.0 * u * sum.abs()
     };
-    let y = active + residual;
-    rounded::<T>(y, 1.13 * sum_error + own + u * y.abs())
+    let factor = if terms.multiply { multiply } else { 1.0 };
+    let scaled = terms.beta.unwrap_or(0.0) * c;
+    let y = active * factor + scaled;
+    let error = factor.abs() * (1.13 * sum_error + own) + u * (active * factor).abs() + 2.0 * u * scaled.abs();
+    rounded::<T>(y, error + u * y.abs())
+}
+
+/// What is multiplied by zero is not read, and integers wrap.
+fn factor_cases<T: TestElement + Number>(suite: &mut Suite) {
+    suite.case::<T>(FAMILY, "matmul_with", "whole factors", probe::<T>, |ctx| {
+        let mut rng = ctx.rng();
+        for [m, k, n] in [[1, 9, 33], [5, 9, 6], [70, 40, 66]] {
+            let mut draw = |shape: [usize; 2]| rng.small_ints::<T>(shape[0] * shape[1], 2);
+            let (a, b, c) = (draw([m, k]), draw([k, n]), draw([m, n]));
+            let tensor = |elements: &[T], shape: [usize; 2]| Tensor::from_vec(elements.to_vec(), shape, &ctx.device);
+            let (x, w, term) = (tensor(&a, [m, k])?, tensor(&b, [k, n])?, tensor(&c, [m, n])?);
+            for (alpha, beta) in [(2, 3), (1, 2), (3, 1)] {
+                ctx.at(format_args!("{alpha} * [{m}, {k}] @ [{k}, {n}] + {beta} * c"));
+                let factors = MatmulOptions { alpha: f64::from(alpha), beta: f64::from(beta), ..Default::default() };
+                let y = x.matmul_with(&w, MatmulOptions { c: Some(&term), ..factors })?;
+                let ints = |v: &[T]| v.iter().map(|v| v.to_f64() as i64).collect::<Vec<i64>>();
+                let (_, product) = multiply(&[m, k], &ints(&a), &[k, n], &ints(&b));
+                let c = ints(&c);
+                let value = |v: i64| if T::FORMAT.is_some() { Value::Float(v as f64) } else { Value::Int(v.into()) };
+                let want = |i: usize| {
+                    let y = i64::from(alpha) * product[i] + i64::from(beta) * c[i];
+                    Want { any_zero: true, ..Want::exactly(value(y)) }
+                };
+                ctx.check(&[m, n], &y.to_vec()?, |i, got| want(i).judge(got));
+            }
+        }
+        Ok(())
+    });
+    if T::FORMAT.is_none() {
+        return;
+    }
+    suite.case::<T>(FAMILY, "matmul_with", "nan times zero", probe::<T>, |ctx| {
+        for [m, k, n] in [[1, 9, 33], [5, 9, 6], [70, 40, 66], [128, 64, 128]] {
+            let full = |shape: [usize; 2], value: f64| Tensor::full(shape, T::from_f64(value), &ctx.device);
+            let nan = |shape: [usize; 2]| full(shape, f64::NAN);
+            let expect = |y: Tensor<T>, value: f64| -> Outcome {
+                ctx.check(&[m, n], &y.to_vec()?, |_, got| Want::exactly(Value::Float(value)).judge(got));
+                Ok(())
+            };
+            ctx.at(format_args!("[{m}, {k}] @ [{k}, {n}] + 0 * NaN"));
+            let c = nan([m, n])?;
+            let options = MatmulOptions { beta: 0.0, c: Some(&c), ..Default::default() };
+            expect(full([m, k], 1.0)?.matmul_with(&full([k, n], 1.0)?, options)?, k as f64)?;
+            ctx.at(format_args!("0 * (NaN [{m}, {k}] @ NaN [{k}, {n}]) + 2 * 3"));
+            let c = full([m, n], 3.0)?;
+            let options = MatmulOptions { alpha: 0.0, beta: 2.0, c: Some(&c), ..Default::default() };
+            expect(nan([m, k])?.matmul_with(&nan([k, n])?, options)?, 6.0)?;
+        }
+        Ok(())
+    });
 }

@@ -159,19 +159,19 @@ struct TwMatrix {
     uint32_t aligned;
 };
 
-// out = activation(a @ b + bias) + residual, for [m, k] @ [k, n] over the matrices of two batch axes. Bias and residual have the
-// shape of out (stride 0 where broadcast).
+// out = activation(alpha * (a @ b) + bias) * multiply + beta * c, for [m, k] @ [k, n] over the matrices of two batch axes. The
+// operands besides a and b have the shape of out (stride 0 where broadcast), and drop out where they are absent.
 struct TwMatmul {
     struct TwMatrix a;
     struct TwMatrix b;
     struct TwMatrix out;
     struct TwMatrix bias;
-    struct TwMatrix residual;
+    struct TwMatrix c;
     uint64_t m;
     uint64_t n;
     uint64_t k;
     uint32_t batch[TW_MATMUL_BATCH_RANK];
-    // 0 none, 1 relu, 2 gelu, 3 silu.
+    // 0 none, 1 relu, 2 gelu, 3 silu, 4 sigmoid.
     uint32_t activation;
     // The grid of output tiles of one matrix, and how many rows of tiles are walked together (tilework/matmul/schedule.h).
     uint32_t tiles_m;
@@ -179,4 +179,8 @@ struct TwMatmul {
     uint32_t group;
     // 1 where the output leaves through its tensor map, as it is.
     uint32_t store_boxes;
+    struct TwMatrix multiply;
+    // The bits of the type that is accumulated in.
+    uint64_t alpha;
+    uint64_t beta;
 };

@@ -1,4 +1,4 @@
-//! Matrix products with bias, activation and residual.
+//! Matrix products with an epilogue.
 //!
 //! f32 and f64 go to the `gemm` crate as they lie in memory, at any strides, and the epilogue is a second pass over the output.
 //! Everything else is computed tile by tile: half types, whose panels are converted to f32 on the way; integers, which wrap;
@@ -15,7 +15,7 @@ use super::parallel;
 use super::scalar::{Arithmetic, Real};
 use super::storage::{Storage, match_number};
 use crate::backend::Activation;
-use crate::dtype::{DType, Element};
+use crate::dtype::{DType, Element, Scalar};
 use crate::layout::{Dims, Layout, Loops, Order, Strides, collapse, row_major};
 
 /// Rows and columns of a tile of the output.
@@ -27,15 +27,28 @@ const SMALL: usize = 16 * 16;
 /// Multiplications below which an operation stays on the calling thread.
 const LARGE: usize = 64 * 64 * 64;
 
-/// The operands of `out = activation(a @ b + bias) + residual`.
+/// The operands of `out = activation(alpha * (a @ b) + bias) * multiply + beta * c`.
 #[derive(Clone, Copy)]
 pub struct Matmul<'a> {
     pub a: View<'a>,
     pub b: View<'a>,
+    pub alpha: Scalar,
     pub bias: Option<View<'a>>,
     pub activation: Activation,
-    pub residual: Option<View<'a>>,
+    pub multiply: Option<View<'a>>,
+    pub beta: Scalar,
+    pub c: Option<View<'a>>,
 }
+
+impl<'a> Matmul<'a> {
+    /// The operands of the epilogue.
+    fn terms(&self) -> [Option<View<'a>>; TERMS] {
+        [self.bias, self.multiply, self.c]
+    }
+}
+
+/// The operands of the epilogue: bias, multiply and c.
+const TERMS: usize = 3;
 
 /// A type that products are accumulated in.
 pub trait Product: Arithmetic {
@@ -70,6 +83,7 @@ macro_rules! real_product {
                     Activation::Relu => Arithmetic::maximum(self, 0.0),
                     Activation::Gelu => self.gelu(),
                     Activation::Silu => self.silu(),
+                    Activation::Sigmoid => self.sigmoid(),
                 }
             }
         }
@@ -145,16 +159,17 @@ fn batch(layout: &Layout) -> Layout {
     )
 }
 
-/// Where the matrices of all operands begin: output, `a`, `b`, `bias`, `residual`.
+/// Where the matrices of all operands begin: output, `a`, `b` and the epilogue's.
 struct Batches {
-    loops: Loops<5>,
+    loops: Loops<{ 3 + TERMS }>,
 }
 
 impl Batches {
     fn new(op: &Matmul, out: &View) -> Self {
         let or_out = |view: &Option<View>| batch(view.as_ref().unwrap_or(out).layout);
         let (a, b, out_batch) = (batch(op.a.layout), batch(op.b.layout), batch(out.layout));
-        let layouts = [&out_batch, &a, &b, &or_out(&op.bias), &or_out(&op.residual)];
+        let [bias, multiply, c] = op.terms().each_ref().map(or_out);
+        let layouts = [&out_batch, &a, &b, &bias, &multiply, &c];
         Self { loops: collapse(layouts, Order::Any) }
     }
 
@@ -162,7 +177,7 @@ impl Batches {
         self.loops.len()
     }
 
-    fn offsets(&self, n: usize) -> [isize; 5] {
+    fn offsets(&self, n: usize) -> [isize; 3 + TERMS] {
         std::array::from_fn(|i| {
             let strides = &self.loops.strides[i];
             let offset = self.loops.offsets[i] as isize;
@@ -171,7 +186,7 @@ impl Batches {
     }
 }
 
-/// `out = activation(a @ b + bias) + residual`; `false` if it isn't defined for the type.
+/// Computes the product; `false` if it isn't defined for the type.
 pub fn matmul(op: &Matmul, out: &View) -> bool {
     let on_integers = matches!(op.activation, Activation::None | Activation::Relu);
     if out.dtype.is_integer() && !on_integers {
@@ -180,7 +195,7 @@ pub fn matmul(op: &Matmul, out: &View) -> bool {
     let [m, n] = Matrix::of(out.layout).shape;
     let canonical = m > 1 && n > 1 && m * n > SMALL;
     // A first pass over the output would destroy an operand that is the output's memory.
-    let apart = [Some(op.a), Some(op.b), op.bias, op.residual].iter().flatten().all(|view| !view.shares_buffer(out));
+    let apart = [op.a, op.b].iter().chain(op.terms().iter().flatten()).all(|view| !view.shares_buffer(out));
     match out.dtype {
         DType::F32 if canonical && apart => forwards::<f32>(op, out),
         DType::F64 if canonical && apart => forwards::<f64>(op, out),
@@ -285,29 +300,41 @@ impl<T> Pointers<T> {
     }
 }
 
-/// `out = activation(out + bias) + residual`.
+/// The epilogue over an output that holds the product.
 fn epilogue<T: Storage<Compute = T> + Product>(op: &Matmul, out: &View) {
-    if op.bias.is_none() && op.residual.is_none() && op.activation == Activation::None {
+    let terms = op.terms();
+    let scaled = T::from_scalar(op.alpha) != <T as Arithmetic>::ONE;
+    if !scaled && op.activation == Activation::None && terms.iter().all(Option::is_none) {
         return;
     }
     let input = |view: &Option<View>| view.map_or(Input::Scalar(T::ZERO), |view| Input::new::<T>(&view, out));
     let layout = |view: &Option<View>| view.map_or(out.layout.clone(), |view| view.layout.clone());
-    let loops = collapse([out.layout, out.layout, &layout(&op.bias), &layout(&op.residual)], Order::Any);
-    let inputs = [Input::new::<T>(out, out), input(&op.bias), input(&op.residual)];
-    let (has_bias, has_residual) = (op.bias.is_some(), op.residual.is_some());
-    zip(&loops, &Output::new::<T>(out), &inputs, |out, [product, bias, residual]| {
+    let [bias, multiply, c] = terms.each_ref().map(layout);
+    let loops = collapse([out.layout, out.layout, &bias, &multiply, &c], Order::Any);
+    let [bias, multiply, c] = terms.each_ref().map(input);
+    let inputs = [Input::new::<T>(out, out), bias, multiply, c];
+    let present = terms.map(|term| term.is_some());
+    zip(&loops, &Output::new::<T>(out), &inputs, |out, [product, terms @ ..]| {
         out.copy_from_slice(product);
-        let (bias, residual) = (has_bias.then_some(bias), has_residual.then_some(residual));
-        pulp::Arch::new().dispatch(Finish { out, bias, activation: op.activation, residual });
+        let terms = std::array::from_fn(|i| if present[i] { Some(terms[i]) } else { None });
+        pulp::Arch::new().dispatch(Finish::new(op, out, terms));
     });
 }
 
-/// `out = activation(out + bias) + residual` on slices.
+/// The epilogue on slices, `out` being the product at first. A term that is absent changes nothing.
 struct Finish<'a, T> {
     out: &'a mut [T],
-    bias: Option<&'a [T]>,
+    alpha: T,
     activation: Activation,
-    residual: Option<&'a [T]>,
+    beta: T,
+    terms: [Option<&'a [T]>; TERMS],
+}
+
+impl<'a, T: Product> Finish<'a, T> {
+    fn new(op: &Matmul, out: &'a mut [T], terms: [Option<&'a [T]>; TERMS]) -> Self {
+        let (alpha, beta) = (T::from_scalar(op.alpha), T::from_scalar(op.beta));
+        Self { out, alpha, activation: op.activation, beta, terms }
+    }
 }
 
 impl<T: Product> pulp::NullaryFnOnce for Finish<'_, T> {
@@ -315,7 +342,11 @@ impl<T: Product> pulp::NullaryFnOnce for Finish<'_, T> {
 
     #[inline(always)]
     fn call(self) {
-        for (out, &bias) in self.out.iter_mut().zip(self.bias.unwrap_or_default()) {
+        let [bias, multiply, c] = self.terms.map(Option::unwrap_or_default);
+        if self.alpha != T::ONE {
+            self.out.iter_mut().for_each(|out| *out = out.mul(self.alpha));
+        }
+        for (out, &bias) in self.out.iter_mut().zip(bias) {
             *out = out.add(bias);
         }
         match self.activation {
@@ -323,9 +354,13 @@ impl<T: Product> pulp::NullaryFnOnce for Finish<'_, T> {
             Activation::Relu => self.out.iter_mut().for_each(|out| *out = out.activate(Activation::Relu)),
             Activation::Gelu => self.out.iter_mut().for_each(|out| *out = out.activate(Activation::Gelu)),
             Activation::Silu => self.out.iter_mut().for_each(|out| *out = out.activate(Activation::Silu)),
+            Activation::Sigmoid => self.out.iter_mut().for_each(|out| *out = out.activate(Activation::Sigmoid)),
         }
-        for (out, &residual) in self.out.iter_mut().zip(self.residual.unwrap_or_default()) {
-            *out = out.add(residual);
+        for (out, &multiply) in self.out.iter_mut().zip(multiply) {
+            *out = out.mul(multiply);
+        }
+        for (out, &c) in self.out.iter_mut().zip(c) {
+            *out = out.add(c.mul(self.beta));
         }
     }
 }
@@ -337,14 +372,12 @@ fn tiles<S: Storage<Compute: Product>>(op: &Matmul, out: &View) {
     let batches = Batches::new(op, out);
     let operand = |view: &View| Input::new::<S>(view, out);
     let (a_input, b_input) = (operand(&op.a), operand(&op.b));
-    let (bias, residual) = (op.bias.as_ref().map(operand), op.residual.as_ref().map(operand));
-    let (bias_matrix, residual_matrix) =
-        (op.bias.map_or(c, |view| Matrix::of(view.layout)), op.residual.map_or(c, |view| Matrix::of(view.layout)));
+    let terms = op.terms().map(|term| term.map(|view| (operand(&view), Matrix::of(view.layout))));
     let output = Output::new::<S>(out);
     let grid = [m.div_ceil(TILE), n.div_ceil(TILE)];
     let work = |range: std::ops::Range<usize>| {
         let mut product = Vec::new();
-        let mut stages: [Vec<S::Compute>; 3] = Default::default();
+        let mut stages: [Vec<S::Compute>; 3 + TERMS] = Default::default();
         for task in range {
             let offsets = batches.offsets(task / (grid[0] * grid[1]));
             let tile = task % (grid[0] * grid[1]);
@@ -352,7 +385,7 @@ fn tiles<S: Storage<Compute: Product>>(op: &Matmul, out: &View) {
             let shape = [TILE.min(m - row), TILE.min(n - col)];
             product.clear();
             product.resize(shape[0] * shape[1], S::Compute::ZERO);
-            let [out_stage, a_stage, b_stage] = &mut stages;
+            let [out_stage, a_stage, b_stage, term_stages @ ..] = &mut stages;
             for depth in (0..k).step_by(DEPTH) {
                 let len = DEPTH.min(k - depth);
                 let (a_part, b_part) = ([shape[0], len], [len, shape[1]]);
@@ -366,16 +399,14 @@ fn tiles<S: Storage<Compute: Product>>(op: &Matmul, out: &View) {
                 };
                 S::Compute::accumulate(&mut product, a, b, shape[1], len);
             }
-            // SAFETY: as above.
-            let bias = bias
-                .as_ref()
-                .map(|bias| unsafe { bias.slice(&part(&bias_matrix, offsets[3], [row, col], &shape), a_stage) });
-            // SAFETY: as above.
-            let residual = residual.as_ref().map(|residual| unsafe {
-                residual.slice(&part(&residual_matrix, offsets[4], [row, col], &shape), b_stage)
+            let mut pairs = terms.iter().zip(&offsets[3..]).zip(term_stages);
+            let slices = std::array::from_fn(|_| {
+                let ((term, &offset), stage) = pairs.next()?;
+                let (input, matrix) = term.as_ref()?;
+                // SAFETY: as above.
+                Some(unsafe { input.slice(&part(matrix, offset, [row, col], &shape), stage) })
             });
-            let finish = Finish { out: &mut product, bias, activation: op.activation, residual };
-            pulp::Arch::new().dispatch(finish);
+            pulp::Arch::new().dispatch(Finish::new(op, &mut product, slices));
             // SAFETY: the lock is held exclusively and each tile is written by one task alone; what was read is in memory of
             // its own or in other buffers.
             unsafe {

@@ -185,12 +185,15 @@ impl Backend for Cpu {
         let op = matmul::Matmul {
             a: View::new("matmul", op.a)?,
             b: View::new("matmul", op.b)?,
+            alpha: op.alpha,
             bias: View::optional("matmul", op.bias)?,
             activation: op.activation,
-            residual: View::optional("matmul", op.residual)?,
+            multiply: View::optional("matmul", op.multiply)?,
+            beta: op.beta,
+            c: View::optional("matmul", op.c)?,
         };
         let out = View::new("matmul", out)?;
-        let inputs = [Some(op.a), Some(op.b), op.bias, op.residual];
+        let inputs = [Some(op.a), Some(op.b), op.bias, op.multiply, op.c];
         let _guards = lock(Some(out.buffer), inputs.iter().flatten().map(|view| view.buffer));
         self.check(matmul::matmul(&op, &out), "matmul", out.dtype)
     }

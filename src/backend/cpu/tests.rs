@@ -360,6 +360,20 @@ fn every_half_survives_a_round_trip() {
     assert!(got.iter().zip(&b).all(|(got, x)| got.to_bits() == (-x).to_bits() || got.is_nan() && x.is_nan()));
 }
 
+fn product<'a>(a: &'a Tensor, b: &'a Tensor) -> Matmul<'a> {
+    Matmul {
+        a: a.operand(),
+        b: b.operand(),
+        alpha: Scalar::Float(1.0),
+        bias: None,
+        activation: backend::Activation::None,
+        multiply: None,
+        beta: Scalar::Float(1.0),
+        c: None,
+        precision: backend::Precision::F32,
+    }
+}
+
 #[test]
 fn products_have_the_same_bits_in_every_layout() {
     let cpu = Cpu::new();
@@ -372,14 +386,7 @@ fn products_have_the_same_bits_in_every_layout() {
         for (a_name, a_tensor) in arrangements(&[m, k], &a) {
             for (b_name, b_tensor) in arrangements(&[k, n], &b) {
                 let out = Tensor::zeros::<f32>(&[m, n]);
-                let product = Matmul {
-                    a: a_tensor.operand(),
-                    b: b_tensor.operand(),
-                    bias: None,
-                    activation: backend::Activation::None,
-                    residual: None,
-                };
-                cpu.matmul(product, out.operand()).unwrap();
+                cpu.matmul(product(&a_tensor, &b_tensor), out.operand()).unwrap();
                 let got = out.to_vec::<f32>(&cpu);
                 let expected = Array2::from_shape_vec((m, k), a.clone())
                     .unwrap()
@@ -406,15 +413,9 @@ fn a_residual_may_be_the_output() {
     let (a, b) = (Tensor::new(&[40, 30], ramp(1200)), Tensor::new(&[30, 50], ramp(1500)));
     let out = Tensor::new(&[40, 50], ramp(2000));
     let separate = Tensor::zeros::<f32>(&[40, 50]);
-    let product = |residual| Matmul {
-        a: a.operand(),
-        b: b.operand(),
-        bias: None,
-        activation: backend::Activation::Relu,
-        residual: Some(residual),
-    };
-    cpu.matmul(product(out.operand()), separate.operand()).unwrap();
-    cpu.matmul(product(out.operand()), out.operand()).unwrap();
+    let residual = Matmul { activation: backend::Activation::Relu, c: Some(out.operand()), ..product(&a, &b) };
+    cpu.matmul(residual, separate.operand()).unwrap();
+    cpu.matmul(residual, out.operand()).unwrap();
     for (a, b) in out.to_vec::<f32>(&cpu).into_iter().zip(separate.to_vec::<f32>(&cpu)) {
         assert!((a - b).abs() <= 30.0 * 4e4 * 6e-8, "{a} in place, {b} elsewhere");
     }

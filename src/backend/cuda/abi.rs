@@ -272,7 +272,7 @@ pub struct TwMatmul {
     pub b: TwMatrix,
     pub out: TwMatrix,
     pub bias: TwMatrix,
-    pub residual: TwMatrix,
+    pub c: TwMatrix,
     pub m: u64,
     pub n: u64,
     pub k: u64,
@@ -285,16 +285,19 @@ pub struct TwMatmul {
     pub group: u32,
     #[doc = " 1 where the output leaves through its tensor map, as it is."]
     pub store_boxes: u32,
+    pub multiply: TwMatrix,
+    pub alpha: u64,
+    pub beta: u64,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of TwMatmul"][::core::mem::size_of::<TwMatmul>() - 296usize];
+    ["Size of TwMatmul"][::core::mem::size_of::<TwMatmul>() - 360usize];
     ["Alignment of TwMatmul"][::core::mem::align_of::<TwMatmul>() - 8usize];
     ["Offset of field: TwMatmul::a"][::core::mem::offset_of!(TwMatmul, a) - 0usize];
     ["Offset of field: TwMatmul::b"][::core::mem::offset_of!(TwMatmul, b) - 48usize];
     ["Offset of field: TwMatmul::out"][::core::mem::offset_of!(TwMatmul, out) - 96usize];
     ["Offset of field: TwMatmul::bias"][::core::mem::offset_of!(TwMatmul, bias) - 144usize];
-    ["Offset of field: TwMatmul::residual"][::core::mem::offset_of!(TwMatmul, residual) - 192usize];
+    ["Offset of field: TwMatmul::c"][::core::mem::offset_of!(TwMatmul, c) - 192usize];
     ["Offset of field: TwMatmul::m"][::core::mem::offset_of!(TwMatmul, m) - 240usize];
     ["Offset of field: TwMatmul::n"][::core::mem::offset_of!(TwMatmul, n) - 248usize];
     ["Offset of field: TwMatmul::k"][::core::mem::offset_of!(TwMatmul, k) - 256usize];
@@ -304,4 +307,7 @@ const _: () = {
     ["Offset of field: TwMatmul::tiles_n"][::core::mem::offset_of!(TwMatmul, tiles_n) - 280usize];
     ["Offset of field: TwMatmul::group"][::core::mem::offset_of!(TwMatmul, group) - 284usize];
     ["Offset of field: TwMatmul::store_boxes"][::core::mem::offset_of!(TwMatmul, store_boxes) - 288usize];
+    ["Offset of field: TwMatmul::multiply"][::core::mem::offset_of!(TwMatmul, multiply) - 296usize];
+    ["Offset of field: TwMatmul::alpha"][::core::mem::offset_of!(TwMatmul, alpha) - 344usize];
+    ["Offset of field: TwMatmul::beta"][::core::mem::offset_of!(TwMatmul, beta) - 352usize];
 };

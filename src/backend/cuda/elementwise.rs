@@ -101,7 +101,7 @@ fn sized(size: usize, mapping: Mapping) -> usize {
 }
 
 /// The bits of the type that `dtype` is computed in: f32 for the half types.
-fn computed(value: Scalar, dtype: DType) -> u64 {
+pub(super) fn computed(value: Scalar, dtype: DType) -> u64 {
     match dtype {
         DType::F32 | DType::F16 | DType::BF16 => u64::from((value.to_f64() as f32).to_bits()),
         DType::F64 => value.to_f64().to_bits(),

@@ -1,4 +1,4 @@
-//! Matrix products: `activation(a @ b + bias) + residual`, batched.
+//! Matrix products: `activation(alpha * (a @ b) + bias) * multiply + beta * c`, batched.
 //!
 //! One kernel computes a tile of the result for each workgroup. It is specialised by how each matrix is read: along k or along its
 //! other axis, whichever lies closer in memory, in vectors of four where they are aligned. Batches that share `b` are rows of one
@@ -12,18 +12,22 @@ use super::kernel::{Key, RING_SLOT, Source};
 use super::operand::{self, Format, Window};
 use super::rows::{self, Words};
 use super::shader::{self, Access};
+use crate::dtype::Scalar;
 use crate::error::Result;
 use crate::layout::{self, Dims, Layout, Loops, Order, Strides};
 
 const KERNEL: &str = include_str!("../../../wgsl-fallback/matmul.wgsl");
 
-/// Parameter words: `rows, columns, steps of k, products, offsets of out, a, b, bias and residual`, then the strides of a (row, k),
-/// b (column, k), out, bias and residual (row, column), then the loops over the products.
-const HEAD: usize = 19;
+/// Parameter words: `rows, columns, steps of k, products, offsets of out, a, b, bias, multiply and c`, then the strides of a (row, k),
+/// b (column, k), out, bias, multiply and c (row, column), alpha and beta of two words each, then the loops over the products.
+const HEAD: usize = 26;
 const OFFSETS: usize = 4;
-const STRIDES: usize = 9;
-/// Out, a, b, bias and residual.
-const OPERANDS: usize = 5;
+const STRIDES: usize = 10;
+const SCALARS: usize = 22;
+/// Out, a, b, bias, multiply and c.
+const OPERANDS: usize = 6;
+/// The operands that may be missing, and their names in the kernel.
+const TERMS: [&str; 3] = ["bias", "multiply", "c"];
 /// Tiles of 128 that keep any GPU busy; below that, tiles of 64 give it more to share out.
 const BUSY: usize = 128;
 
@@ -43,9 +47,11 @@ pub(super) struct Variant {
     pub a: Side,
     pub b: Side,
     pub out: Access,
-    pub bias: bool,
+    /// Whether alpha is not 1.
+    pub scaled: bool,
     pub activation: Activation,
-    pub residual: bool,
+    /// Which of [`TERMS`] there are.
+    pub terms: [bool; TERMS.len()],
     /// Loops over the products.
     pub rank: usize,
 }
@@ -72,13 +78,15 @@ impl Side {
 
 impl Variant {
     fn key(&self) -> Key {
-        let terms = u8::from(self.bias) | u8::from(self.residual) << 1 | u8::from(self.out == Access::Chunks) << 2;
+        let [bias, multiply, c] = self.terms.map(u8::from);
+        let flags = [u8::from(self.out == Access::Chunks), u8::from(self.scaled), bias, multiply, c];
+        let flags = flags.iter().rfold(0, |bits, flag| bits << 1 | flag);
         let own = [
             self.format as u8,
             self.blocks as u8,
             self.a.code(),
             self.b.code(),
-            terms,
+            flags,
             self.activation as u8,
             self.rank as u8,
         ];
@@ -95,7 +103,7 @@ impl Variant {
         wgsl.push_str(&shader::input("a", 1, self.format, self.a.access, false));
         wgsl.push_str(&shader::input("b", 2, self.format, self.b.access, false));
         let mut writable = vec![true, false, false];
-        for (present, name) in [(self.bias, "bias"), (self.residual, "residual")] {
+        for (present, name) in self.terms.into_iter().zip(TERMS) {
             if present {
                 wgsl.push_str(&shader::input(name, writable.len(), self.format, Access::Elements, false));
                 writable.push(false);
@@ -106,7 +114,12 @@ impl Variant {
             Activation::Relu => Some("relu"),
             Activation::Gelu => Some("gelu"),
             Activation::Silu => Some("silu"),
+            Activation::Sigmoid => Some("sigmoid"),
         };
+        let [bias, multiply, c] = self.terms;
+        if self.scaled || c {
+            wgsl.push_str(shader::scalar_parameter(self.format));
+        }
         if activation.is_some() {
             wgsl.push_str(&shader::scalar_functions(self.format));
         }
@@ -120,9 +133,11 @@ impl Variant {
         });
         let values = [
             ("S", compute),
-            ("bias", term(self.bias, "bias")),
+            ("alpha", term(self.scaled, "alpha")),
+            ("bias", term(bias, "bias")),
             ("activation", &activation),
-            ("residual", term(self.residual, "residual")),
+            ("multiply", term(multiply, "multiply")),
+            ("c", term(c, "c")),
         ];
         wgsl.push_str(&shader::fill(shader::section(KERNEL, "product"), &values));
         wgsl.push_str(shader::section(KERNEL, &format!("write {}", how(self.out))));
@@ -133,11 +148,11 @@ impl Variant {
     /// The entry point, with a line for each vector and block of an invocation.
     fn main(&self) -> String {
         let part = |section: &str, values: &[(&str, &str)]| shader::fill(shader::section(KERNEL, section), values);
-        let [mut begin, mut fetch, mut keep, mut prefetch, mut fragments, mut multiply, mut end] =
+        let [mut begin, mut fetch, mut keep, mut prefetch, mut fragments, mut accumulate, mut end] =
             [const { String::new() }; 7];
         let sides = [
-            ("a", "first_row", "rows", "y", "param(9u), param(10u)"),
-            ("b", "first_column", "columns", "x", "param(11u), param(12u)"),
+            ("a", "first_row", "rows", "y", "param(10u), param(11u)"),
+            ("b", "first_column", "columns", "x", "param(12u), param(13u)"),
         ];
         for (n, free, frees, lane, strides) in sides {
             for i in 0..self.blocks {
@@ -165,7 +180,7 @@ impl Variant {
                 let (down, across) = (format!("{}u", 64 * i), format!("{}u", 64 * j));
                 let values = [("c", c.as_str()), ("a", &a), ("b", &b), ("i", &down), ("j", &across)];
                 begin.push_str(&part("begin", &values));
-                multiply.push_str(&part("multiply", &values));
+                accumulate.push_str(&part("accumulate", &values));
                 end.push_str(&part("end", &values));
             }
         }
@@ -175,7 +190,7 @@ impl Variant {
             ("keep", &keep),
             ("prefetch", &prefetch),
             ("fragments", &fragments),
-            ("multiply", &multiply),
+            ("accumulate", &accumulate),
             ("end", &end),
         ];
         part("main", &values)
@@ -185,30 +200,31 @@ impl Variant {
 /// The operands in the order of the parameters; those that are missing follow the output, which changes nothing for the others.
 struct Job<'a> {
     operands: [Operand<'a>; OPERANDS],
-    bias: bool,
+    /// Alpha and beta.
+    scalars: [Scalar; 2],
+    scaled: bool,
     activation: Activation,
-    residual: bool,
+    terms: [bool; TERMS.len()],
 }
 
 impl Wgpu {
     pub(super) fn matmul_batched(&self, op: Matmul, out: Operand) -> Result<()> {
-        let Matmul { a, b, bias, activation, residual } = op;
+        let Matmul { a, b, alpha, bias, activation, multiply, beta, c, precision: _ } = op;
+        let terms = [bias, multiply, c];
+        let scaled = alpha.to_f64() != 1.0;
         self.require("matmul", out.dtype)?;
         let (batch, steps) = (out.layout.rank() - 2, a.layout.shape()[a.layout.rank() - 1]);
         let (rows, columns) = (out.layout.shape()[batch], out.layout.shape()[batch + 1]);
-        if (rows == 1 || columns == 1)
-            && steps > 0
-            && bias.is_none()
-            && residual.is_none()
-            && activation == Activation::None
-        {
+        let plain = !scaled && activation == Activation::None && terms.iter().all(Option::is_none);
+        if (rows == 1 || columns == 1) && steps > 0 && plain {
             return self.matrix_vector(a, b, out);
         }
         let job = Job {
-            operands: [out, a, b, bias.unwrap_or(out), residual.unwrap_or(out)],
-            bias: bias.is_some(),
+            operands: [out, a, b, bias.unwrap_or(out), multiply.unwrap_or(out), c.unwrap_or(out)],
+            scalars: [alpha, beta],
+            scaled,
             activation,
-            residual: residual.is_some(),
+            terms: terms.map(|term| term.is_some()),
         };
         // Every operand over the axes `batch.., m, n, k`, with stride 0 where it has none of them.
         let shape: Dims = out.layout.shape().iter().copied().chain([steps.max(1)]).collect();
@@ -223,13 +239,14 @@ impl Wgpu {
             Layout::from_parts(shape.clone(), strides, operand.layout.offset())
         };
         let full = [Some(0), Some(1), None];
-        let [_, _, _, plus, last] = job.operands;
+        let [_, _, _, bias, multiply, c] = job.operands;
         let layouts = [
             joint(out, full),
             joint(a, [Some(0), None, Some(1)]),
             joint(b, [None, Some(1), Some(0)]),
-            joint(plus, full),
-            joint(last, full),
+            joint(bias, full),
+            joint(multiply, full),
+            joint(c, full),
         ];
         let axes: SmallVec<[usize; 6]> = (0..batch + 2).collect();
         let limits = &self.gpu.limits;
@@ -274,7 +291,7 @@ impl Wgpu {
         for (i, operand) in job.operands.iter().enumerate() {
             let (window, offset) = Window::new(*operand, &part[i], limits)?;
             words[OFFSETS + i] = offset;
-            if i < 3 || (i == 3 && job.bias) || (i == 4 && job.residual) {
+            if i < 3 || job.terms[i - 3] {
                 windows.push(window);
             }
         }
@@ -286,9 +303,13 @@ impl Wgpu {
                 _ => [row_strides[i], part[i].strides()[n_axis]],
             }
         };
-        for (word, i) in [1, 2, 0, 3, 4].into_iter().enumerate() {
+        for (word, i) in [1, 2, 0, 3, 4, 5].into_iter().enumerate() {
             words[STRIDES + 2 * word] = strides(i)[0] as u32;
             words[STRIDES + 2 * word + 1] = strides(i)[1] as u32;
+        }
+        let format = Format::from(job.operands[0].dtype);
+        for (i, scalar) in job.scalars.into_iter().enumerate() {
+            words[SCALARS + 2 * i..][..2].copy_from_slice(&format.computed().words(scalar));
         }
         let access = |i: usize, len: usize, step: isize, other: isize| {
             let others = items.strides[i].iter().chain([&other]).copied().collect::<Strides>();
@@ -303,7 +324,6 @@ impl Wgpu {
         };
         let [row, column] = strides(0);
         let (a, b, out) = (side(1, rows), side(2, columns), access(0, columns, column, row));
-        let format = Format::from(job.operands[0].dtype);
         let large = products * rows.div_ceil(128) * columns.div_ceil(128) >= BUSY;
         let wide = matches!(format.compute(), "f64" | "i64");
         let blocks = if large && rows > 64 && columns > 64 && !wide { 2 } else { 1 };
@@ -314,9 +334,9 @@ impl Wgpu {
             a,
             b,
             out,
-            bias: job.bias,
+            scaled: job.scaled,
             activation: job.activation,
-            residual: job.residual,
+            terms: job.terms,
             rank: items.rank(),
         };
         let kernel = self.gpu.kernel(variant.key(), || variant.source())?;

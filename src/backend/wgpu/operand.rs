@@ -84,6 +84,14 @@ impl Format {
         }
     }
 
+    /// The format of the type computed in, whose scalars are not rounded to the elements' own format.
+    pub const fn computed(self) -> Self {
+        match self {
+            Self::F16 | Self::BF16 => Self::F32,
+            other => other,
+        }
+    }
+
     /// The section of `storage.wgsl` that loads and stores it.
     pub const fn storage(self) -> &'static str {
         match self {

@@ -1,6 +1,7 @@
-// What every matrix product does with its accumulators: out = activation(product + bias) + residual, rounded once.
+// What every matrix product does with its accumulators: out = activation(alpha * product + bias) * multiply + beta * c, all in
+// the accumulators' type and rounded to the output's once. A product that only has to be written skips all of it.
 //
-// Bias, residual and output may have any strides; runs of columns are read and written as vectors where the operand allows it.
+// The operands and the output may have any strides; runs of columns are read and written as vectors where the operand allows it.
 #pragma once
 
 #include <type_traits>
@@ -65,9 +66,20 @@ __device__ __forceinline__ Accumulator<T> activate(Accumulator<T> x, uint32_t ac
             case 1: return relu(Compute<T>(x));
             case 2: return gelu(Compute<T>(x));
             case 3: return silu(Compute<T>(x));
+            case 4: return sigmoid(Compute<T>(x));
         }
     }
     return x;
+}
+
+// x * y + z: one rounding for floating-point types, wrapping for integers.
+template <typename Acc>
+__device__ __forceinline__ Acc multiply_add(Acc x, Acc y, Acc z) {
+    if constexpr (std::is_floating_point_v<Acc>) {
+        return fused(x, y, z);
+    } else {
+        return x * y + z;
+    }
 }
 
 // One operand of the epilogue in the matrix of one batch index.
@@ -91,22 +103,22 @@ struct EpilogueOperand {
 
     __device__ __forceinline__ T* at(int64_t i, int64_t j) const { return base + i * row + j * column; }
 
-    // Adds the first `count` of N elements from (i, j) on to `sums`.
-    template <int N>
-    __device__ __forceinline__ void add_to(Accumulator<Plain> (&sums)[N], int64_t i, int64_t j, int count) const {
+    // Calls combine(c, element) for the first `count` of N elements from (i, j) on.
+    template <int N, typename Combine>
+    __device__ __forceinline__ void each(int64_t i, int64_t j, int count, Combine combine) const {
         const Plain* from = at(i, j);
         if (vectors && count == N) {
             auto vector = load_vector<Plain, N>(from);
 #pragma unroll
-            for (int c = 0; c < N; ++c) sums[c] += accumulator(vector.at[c]);
+            for (int c = 0; c < N; ++c) combine(c, accumulator(vector.at[c]));
         } else if (column == 0) {
             auto value = accumulator(*from);
 #pragma unroll
-            for (int c = 0; c < N; ++c) sums[c] += value;
+            for (int c = 0; c < N; ++c) combine(c, value);
         } else {
 #pragma unroll
             for (int c = 0; c < N; ++c) {
-                if (c < count) sums[c] += accumulator(from[c * column]);
+                if (c < count) combine(c, accumulator(from[c * column]));
             }
         }
     }
@@ -118,7 +130,10 @@ struct Epilogue {
 
     EpilogueOperand<T> out;
     EpilogueOperand<const T> bias;
-    EpilogueOperand<const T> residual;
+    EpilogueOperand<const T> multiply;
+    EpilogueOperand<const T> c;
+    Acc alpha;
+    Acc beta;
     int64_t m;
     int64_t n;
     uint32_t activation;
@@ -126,7 +141,10 @@ struct Epilogue {
     __device__ __forceinline__ Epilogue(const TwMatmul& p, uint32_t batch)
         : out(p.out, batch / p.batch[1], batch % p.batch[1]),
           bias(p.bias, batch / p.batch[1], batch % p.batch[1]),
-          residual(p.residual, batch / p.batch[1], batch % p.batch[1]),
+          multiply(p.multiply, batch / p.batch[1], batch % p.batch[1]),
+          c(p.c, batch / p.batch[1], batch % p.batch[1]),
+          alpha(decode<Acc>(p.alpha)),
+          beta(decode<Acc>(p.beta)),
           m(p.m),
           n(p.n),
           activation(p.activation) {}
@@ -134,7 +152,7 @@ struct Epilogue {
     // Whether there is nothing to do but to write vectors of N elements.
     template <int N>
     __device__ __forceinline__ bool is_plain() const {
-        return !bias.base && !residual.base && activation == 0 && out.vectors && n % N == 0;
+        return !bias.base && !multiply.base && !c.base && activation == 0 && alpha == Acc(1) && out.vectors && n % N == 0;
     }
 
     // What `write` does where `is_plain` holds.
@@ -143,7 +161,7 @@ struct Epilogue {
         if (i >= m || j >= n) return;
         Vector<T, N> vector;
 #pragma unroll
-        for (int c = 0; c < N; ++c) vector.at[c] = rounded<T>(products[c]);
+        for (int q = 0; q < N; ++q) vector.at[q] = rounded<T>(products[q]);
         store_vector(out.at(i, j), vector);
     }
 
@@ -160,9 +178,9 @@ struct Epilogue {
             // Registers have no addresses: the run is chosen by selects, so that the code of the epilogue is there once.
             Acc values[N];
 #pragma unroll
-            for (int q = 0; q < COUNT; ++q) {
+            for (int s = 0; s < COUNT; ++s) {
 #pragma unroll
-                for (int c = 0; c < N; ++c) values[c] = q == 0 || q == r ? products[q][c] : values[c];
+                for (int q = 0; q < N; ++q) values[q] = s == 0 || s == r ? products[s][q] : values[q];
             }
             write(place(r).x, place(r).y, values);
         }
@@ -174,24 +192,29 @@ struct Epilogue {
         if (i >= m || j >= n) return;
         int count = n - j < N ? int(n - j) : N;
         Acc values[N];
+        // Fused explicitly, so that the compiler cannot fuse in one way of reading the bias and not in another.
+        if (bias.base) {
+            bias.template each<N>(i, j, count, [&](int q, Acc x) { values[q] = multiply_add(alpha, products[q], x); });
+        } else {
 #pragma unroll
-        for (int c = 0; c < N; ++c) values[c] = products[c];
-        if (bias.base) bias.add_to(values, i, j, count);
+            for (int q = 0; q < N; ++q) values[q] = alpha * products[q];
+        }
         if (activation) {
 #pragma unroll
-            for (int c = 0; c < N; ++c) values[c] = activate<T>(values[c], activation);
+            for (int q = 0; q < N; ++q) values[q] = activate<T>(values[q], activation);
         }
-        if (residual.base) residual.add_to(values, i, j, count);
+        if (multiply.base) multiply.template each<N>(i, j, count, [&](int q, Acc x) { values[q] *= x; });
+        if (c.base) c.template each<N>(i, j, count, [&](int q, Acc x) { values[q] = multiply_add(beta, x, values[q]); });
         T* to = out.at(i, j);
         if (out.vectors && count == N) {
             Vector<T, N> vector;
 #pragma unroll
-            for (int c = 0; c < N; ++c) vector.at[c] = rounded<T>(values[c]);
+            for (int q = 0; q < N; ++q) vector.at[q] = rounded<T>(values[q]);
             store_vector(to, vector);
         } else {
 #pragma unroll
-            for (int c = 0; c < N; ++c) {
-                if (c < count) to[c * out.column] = rounded<T>(values[c]);
+            for (int q = 0; q < N; ++q) {
+                if (q < count) to[q * out.column] = rounded<T>(values[q]);
             }
         }
     }

@@ -153,6 +153,7 @@ fn can_box(problem: &Problem) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::Precision;
     use crate::backend::cuda::abi::TwMatmul;
 
     const H200: Gpu = Gpu { multiprocessors: 132, has_wgmma: true, has_mma: true };
@@ -167,7 +168,7 @@ mod tests {
         };
         let parameters =
             TwMatmul { a: matrix(k), b: matrix(n), out: matrix(n), m, n, k, batch: [1, 1], ..TwMatmul::default() };
-        Problem { dtype, parameters }
+        Problem { dtype, precision: Precision::F32, parameters }
     }
 
     fn chosen(dtype: DType, m: u64, n: u64, k: u64) -> Option<Choice> {

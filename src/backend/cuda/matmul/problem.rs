@@ -4,18 +4,24 @@
 //! launch for each index. `outᵀ = bᵀ @ aᵀ` serves a column-major output, and turns a product with one column into one with one row.
 
 use crate::backend::cuda::abi::{TwMatmul, TwMatrix};
+use crate::backend::cuda::elementwise::computed;
 use crate::backend::cuda::pointer;
-use crate::backend::{Activation, Matmul, Operand};
-use crate::dtype::DType;
+use crate::backend::{Activation, Matmul, Operand, Precision};
+use crate::dtype::{DType, Scalar};
 use crate::layout::{Layout, Order, collapse_axes};
 
 /// The number of tiles in one launch stays below it, as grids and 32-bit indices demand.
 const MOST_TILES: u64 = 1 << 31;
 
+/// Out, a, b, bias, multiply, c.
+const OPERANDS: usize = 6;
+
 /// A batch of products that one launch computes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Problem {
     pub dtype: DType,
+    #[allow(dead_code, reason = "every kernel for f32 computes in f32, which all of them allow")]
+    pub precision: Precision,
     /// All but the tiles, which depend on the kernel.
     pub parameters: TwMatmul,
 }
@@ -27,6 +33,15 @@ pub(super) enum Direction {
     RowMajor,
     /// Down the columns.
     ColumnMajor,
+}
+
+impl Problem {
+    /// Whether there is nothing to do with the product but to write it.
+    pub fn is_plain(&self) -> bool {
+        let p = &self.parameters;
+        let absent = [p.bias, p.multiply, p.c].iter().all(|operand| operand.pointer == 0);
+        absent && p.activation == 0 && p.alpha == computed(Scalar::Int(1), self.dtype)
+    }
 }
 
 impl Direction {
@@ -43,21 +58,40 @@ impl Direction {
 
 /// The launches that `op` takes.
 pub(super) fn problems(op: &Matmul, out: &Operand) -> Vec<Problem> {
-    let operands = [Some(*out), Some(op.a), Some(op.b), op.bias, op.residual];
+    let operands = [Some(*out), Some(op.a), Some(op.b), op.bias, op.multiply, op.c];
     let addresses = operands.map(|operand| operand.map_or(0, |operand| pointer(&operand)));
     let layouts = operands.map(|operand| operand.map_or(out.layout, |operand| operand.layout));
-    plan(out.dtype, op.activation, addresses, layouts)
+    let parameters = TwMatmul {
+        activation: match op.activation {
+            Activation::None => 0,
+            Activation::Relu => 1,
+            Activation::Gelu => 2,
+            Activation::Silu => 3,
+            Activation::Sigmoid => 4,
+        },
+        alpha: computed(op.alpha, out.dtype),
+        beta: computed(op.beta, out.dtype),
+        ..TwMatmul::default()
+    };
+    plan(out.dtype, op.precision, &parameters, addresses, layouts)
 }
 
-/// As [`problems`], from the addresses of the operands' first elements (0 where absent) and their layouts: out, a, b, bias, residual.
-fn plan(dtype: DType, activation: Activation, addresses: [u64; 5], layouts: [&Layout; 5]) -> Vec<Problem> {
+/// As [`problems`], from the parameters that are alike in all of them, the addresses of the operands' first elements (0 where
+/// absent) and their layouts: out, a, b, bias, multiply, c.
+fn plan(
+    dtype: DType,
+    precision: Precision,
+    common: &TwMatmul,
+    addresses: [u64; OPERANDS],
+    layouts: [&Layout; OPERANDS],
+) -> Vec<Problem> {
     let rank = layouts[0].rank();
     let [m, n] = [layouts[0].shape()[rank - 2], layouts[0].shape()[rank - 1]];
     let k = layouts[1].shape()[rank - 1];
     let axes: crate::layout::Dims = (0..rank - 2).collect();
     let batch = collapse_axes(layouts, &axes, Order::Any);
     // Relative to the first element, which the addresses name.
-    let starts: [isize; 5] = std::array::from_fn(|i| batch.offsets[i] as isize - layouts[i].offset() as isize);
+    let starts: [isize; OPERANDS] = std::array::from_fn(|i| batch.offsets[i] as isize - layouts[i].offset() as isize);
 
     // The kernel walks the last axes, as many as two, while the tiles of a launch stay below the limit; the smallest are 64 x 8.
     let most = (MOST_TILES / (m.div_ceil(64) as u64 * n.div_ceil(8) as u64 + 1)).max(1) as usize;
@@ -105,22 +139,18 @@ fn plan(dtype: DType, activation: Activation, addresses: [u64; 5], layouts: [&La
                 a: matrix(1),
                 b: matrix(2),
                 bias: matrix(3),
-                residual: matrix(4),
+                multiply: matrix(4),
+                c: matrix(5),
                 m: m as u64,
                 n: n as u64,
                 k: k as u64,
                 batch: [sizes[0] as u32, (sizes[1] - first).min(most) as u32],
-                activation: match activation {
-                    Activation::None => 0,
-                    Activation::Relu => 1,
-                    Activation::Gelu => 2,
-                    Activation::Silu => 3,
-                },
-                ..TwMatmul::default()
+                ..*common
             };
             let by_columns = parameters.out.column != 1 && parameters.out.row == 1;
             Problem {
                 dtype,
+                precision,
                 parameters: if m != 1 && (n == 1 || by_columns) { transposed(&parameters) } else { parameters },
             }
         })
@@ -145,7 +175,8 @@ fn transposed(p: &TwMatmul) -> TwMatmul {
         b: flip(p.a),
         out: flip(p.out),
         bias: flip(p.bias),
-        residual: flip(p.residual),
+        multiply: flip(p.multiply),
+        c: flip(p.c),
         m: p.n,
         n: p.m,
         ..*p
@@ -165,7 +196,8 @@ mod tests {
     }
 
     fn plan_f32(out: &Layout, a: &Layout, b: &Layout) -> Vec<Problem> {
-        plan(DType::F32, Activation::None, [0x1000, 0x2000, 0x3000, 0, 0], [out, a, b, out, out])
+        let addresses = [0x1000, 0x2000, 0x3000, 0, 0, 0];
+        plan(DType::F32, Precision::F32, &TwMatmul::default(), addresses, [out, a, b, out, out, out])
     }
 
     #[test]

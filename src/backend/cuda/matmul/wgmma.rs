@@ -66,8 +66,7 @@ pub(super) fn launch(cuda: &Cuda, problem: &Problem, tile: WgmmaTile, cluster: u
     let a_map = map(&a, [rows, depth], a_lines)?;
     let b_map = map(&b, [depth, columns], b_lines)?;
     let boxed_out = boxes(problem, &out, [rows, columns], [ROW, ROW]);
-    let is_plain = parameters.bias.pointer == 0 && parameters.residual.pointer == 0 && parameters.activation == 0;
-    let store_boxes = is_plain && out.column == 1 && out.aligned == 1 && boxed_out.is_encodable();
+    let store_boxes = problem.is_plain() && out.column == 1 && out.aligned == 1 && boxed_out.is_encodable();
     // A map that the kernel does not use must still be one.
     let out_map = if store_boxes { cuda.tensor_map(OP, &boxed_out)? } else { a_map.clone() };
     parameters.store_boxes = store_boxes.into();

@@ -64,17 +64,19 @@ fn softmax_and_norm_kernels_are_valid() {
 
 #[test]
 fn matmul_kernels_are_valid() {
-    let activations = [Activation::None, Activation::Relu, Activation::Gelu, Activation::Silu];
+    use Activation::{Gelu, Relu, Sigmoid, Silu};
+    let activations = [Activation::None, Relu, Gelu, Silu, Sigmoid];
     let sides = [(true, Access::Chunks), (true, Access::Elements), (false, Access::Chunks), (false, Access::Elements)]
         .map(|(along_k, access)| matmul::Side { along_k, access });
     for format in Format::ALL.into_iter().filter(|&f| domain_contains(Domain::Number, f)) {
         for (i, a) in sides.into_iter().enumerate() {
             for (j, b) in sides.into_iter().enumerate() {
                 let is_float = domain_contains(Domain::Float, format);
-                let activation = if is_float { activations[(i + j) % 4] } else { Activation::None };
+                let activation = if is_float { activations[(i + j) % 5] } else { Activation::None };
                 let out = if (i + j) % 2 == 0 { Access::Chunks } else { Access::Elements };
-                let (blocks, bias, residual, rank) = (1 + (i % 2) as u32, j % 2 == 0, i > 1, j);
-                let variant = matmul::Variant { format, blocks, a, b, out, bias, activation, residual, rank };
+                let (blocks, terms, rank) = (1 + (i % 2) as u32, [j % 2 == 0, j > 1, i > 1], j);
+                let scaled = i % 2 == 0;
+                let variant = matmul::Variant { format, blocks, a, b, out, scaled, activation, terms, rank };
                 validate(&format!("{variant:?}"), &variant.source());
             }
         }
