@@ -1,6 +1,8 @@
-// Matrix products: activation(alpha * (a @ b) + bias) * multiply + beta * c. A workgroup of 16 x 16 invocations computes a tile of the result; 16 steps
-// of k at a time are brought to workgroup memory, and while they are multiplied the next are on their way to registers. An invocation
-// holds $g x $g blocks of 4 x 4 results, as far apart as 16 blocks, so that neighbours read neighbouring vectors.
+// Matrix products: activation(alpha * (a @ b) + bias) * multiply + beta * c.
+//
+// A workgroup of 16 x 16 invocations computes a tile of the result; 16 steps of k at a time are brought to workgroup memory, and while
+// they are multiplied the next are on their way to registers. An invocation holds $g x $g blocks of 4 x 4 results, as far apart as
+// 16 blocks, so that neighbours read neighbouring vectors.
 //
 // `a` and `b` are treated alike: a matrix with one axis along k and one free axis (m or n). In workgroup memory four consecutive
 // elements are a vector, along k or along the free axis, whichever lies closer in memory; a block is turned in registers.
