@@ -20,7 +20,7 @@ __device__ __forceinline__ double multiply_add(double a, double b, double c) { r
 // when the one before it has been used.
 template <typename T, Team kTeam, int kPacks> struct Factors {
     static constexpr int N = kPack<T>;
-    using A = Compute<T>;
+    using A = Wide<T>;
 
     const Row<T, kTeam, kPacks>& row;
     const T* weight;
@@ -48,12 +48,12 @@ template <typename T, Team kTeam, int kPacks> struct Factors {
             if (weight) {
                 Pack<T> pack = unpack<T>(weight_words);
 #pragma unroll
-                for (int k = 0; k < N; k++) values[k] *= widen(pack.v[k]);
+                for (int k = 0; k < N; k++) values[k] *= widen(pack.at[k]);
             }
             if (bias) {
                 Pack<T> pack = unpack<T>(bias_words);
 #pragma unroll
-                for (int k = 0; k < N; k++) values[k] += widen(pack.v[k]);
+                for (int k = 0; k < N; k++) values[k] += widen(pack.at[k]);
             }
             if (j + 1 < kPacks) load(j + 1);
         } else {
@@ -69,7 +69,7 @@ template <typename T, Team kTeam, int kPacks> struct Factors {
 };
 
 template <typename T, Team kTeam, int kPacks> __device__ __forceinline__ void norm(const TwRows& p) {
-    using A = Compute<T>;
+    using A = Wide<T>;
     constexpr int N = kPack<T>;
     Row<T, kTeam, kPacks> row(p);
     row.load(A(0));
@@ -96,7 +96,7 @@ template <typename T, Team kTeam, int kPacks> __device__ __forceinline__ void no
 
 // A row that is too long to be held: a block reads it for the mean, for the deviations, and to write.
 template <typename T> __device__ __forceinline__ void norm_long(const TwRows& p) {
-    using A = Compute<T>;
+    using A = Wide<T>;
     int64_t at[2] = {0, 0};
     add_offsets(p.nest, blockIdx.x, at);
     T* out = reinterpret_cast<T*>(p.out) + at[0];
@@ -124,7 +124,7 @@ template <typename T> __device__ __forceinline__ void norm_long(const TwRows& p)
         A result = (widen(x[int64_t(i) * p.x_stride]) - mean) * scale;
         if (weight) result *= widen(weight[int64_t(i) * p.weight_stride]);
         if (bias) result += widen(bias[int64_t(i) * p.bias_stride]);
-        out[int64_t(i) * p.out_stride] = narrow<T>(result);
+        out[int64_t(i) * p.out_stride] = store<T>(result);
     }
 }
 

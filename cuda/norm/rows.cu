@@ -16,5 +16,5 @@
 
 TW_NORM(f32, float)
 TW_NORM(f64, double)
-TW_NORM(f16, __half)
-TW_NORM(bf16, __nv_bfloat16)
+TW_NORM(f16, tw::f16)
+TW_NORM(bf16, tw::bf16)

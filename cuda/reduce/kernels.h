@@ -116,7 +116,7 @@ template <typename Op, bool kPacked> __device__ __forceinline__ void reduce_rows
                 if constexpr (Op::binary) b[u] = load(y, 1, i + u * stride);
             }
 #pragma unroll
-            for (int u = 0; u < kInFlight<Op>; u++) absorb<Op>(states, a[u].v, b[Op::binary ? u : 0].v, i + u * stride, p.flip);
+            for (int u = 0; u < kInFlight<Op>; u++) absorb<Op>(states, a[u].at, b[Op::binary ? u : 0].at, i + u * stride, p.flip);
         }
         // Fewer packs are left: they too are all loaded before the first is used.
 #pragma unroll
@@ -128,7 +128,7 @@ template <typename Op, bool kPacked> __device__ __forceinline__ void reduce_rows
 #pragma unroll
         for (int u = 0; u < kInFlight<Op> - 1; u++) {
             if (i + N > end) break;
-            absorb<Op>(states, a[u].v, b[Op::binary ? u : 0].v, i, p.flip);
+            absorb<Op>(states, a[u].at, b[Op::binary ? u : 0].at, i, p.flip);
             i += stride;
         }
     } else {
@@ -221,12 +221,12 @@ template <typename Op> __device__ __forceinline__ void reduce_columns(const TwRe
                 if constexpr (Op::binary) b[u] = load(y, 1, row + u * tall);
             }
 #pragma unroll
-            for (int u = 0; u < kInFlight<Op>; u++) step(a[u].v, b[Op::binary ? u : 0].v, row + u * tall);
+            for (int u = 0; u < kInFlight<Op>; u++) step(a[u].at, b[Op::binary ? u : 0].at, row + u * tall);
         }
         for (; row < end; row += tall) {
             Pack<T> a = load(x, 0, row);
-            if constexpr (Op::binary) step(a.v, load(y, 1, row).v, row);
-            else step(a.v, a.v, row);
+            if constexpr (Op::binary) step(a.at, load(y, 1, row).at, row);
+            else step(a.at, a.at, row);
         }
     } else {
         int64_t x_step = int64_t(apart) * p.column_strides[1], y_step = int64_t(apart) * p.column_strides[2];
@@ -297,8 +297,8 @@ template <typename Op> __device__ __forceinline__ void reduce_columns(const TwRe
 #define TW_REDUCE_FLOATS(name, Op)                \
     TW_REDUCE(name##_f32, tw::Op<float>)          \
     TW_REDUCE(name##_f64, tw::Op<double>)         \
-    TW_REDUCE(name##_f16, tw::Op<__half>)         \
-    TW_REDUCE(name##_bf16, tw::Op<__nv_bfloat16>)
+    TW_REDUCE(name##_f16, tw::Op<tw::f16>)         \
+    TW_REDUCE(name##_bf16, tw::Op<tw::bf16>)
 
 // For operations that wrap: two's complement makes the signed types the unsigned ones.
 #define TW_REDUCE_WRAPPING(name, Op)              \

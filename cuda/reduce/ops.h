@@ -37,7 +37,7 @@ template <typename T> __device__ __forceinline__ T flip_bits(T x, uint64_t mask)
 
 template <typename Element> struct Reduction {
     using T = Element;
-    using A = Compute<T>;
+    using A = Wide<T>;
     using Out = T;
     static constexpr int lanes = kPack<T> < 4 ? kPack<T> : 4;
     static constexpr bool binary = false;
@@ -55,7 +55,7 @@ template <typename Element> struct Sum : Reduction<Element> {
     static __device__ State merge(State a, State b) { return a + b; }
     static __device__ Element finish(State s, double divisor, uint64_t) {
         if constexpr (kIsFloat<A>) s /= A(divisor);
-        return narrow<Element>(s);
+        return store<Element>(s);
     }
 };
 
@@ -65,7 +65,7 @@ template <typename Element> struct Product : Reduction<Element> {
     static __device__ State begin(uint64_t) { return A(1); }
     static __device__ void step(State& s, A x, A, uint64_t, A) { s *= x; }
     static __device__ State merge(State a, State b) { return a * b; }
-    static __device__ Element finish(State s, double, uint64_t) { return narrow<Element>(s); }
+    static __device__ Element finish(State s, double, uint64_t) { return store<Element>(s); }
 };
 
 // Sum of products with a second operand.
@@ -76,7 +76,7 @@ template <typename Element> struct Dot : Reduction<Element> {
     static __device__ State begin(uint64_t) { return A(0); }
     static __device__ void step(State& s, A x, A y, uint64_t, A) { s = multiply_add(x, y, s); }
     static __device__ State merge(State a, State b) { return a + b; }
-    static __device__ Element finish(State s, double, uint64_t) { return narrow<Element>(s); }
+    static __device__ Element finish(State s, double, uint64_t) { return store<Element>(s); }
 };
 
 // Euclidean norm.
@@ -88,7 +88,7 @@ template <typename Element> struct EuclideanNorm : Reduction<Element> {
     static __device__ State merge(State a, State b) { return a + b; }
     static __device__ Element finish(State s, double, uint64_t) {
         if constexpr (sizeof(A) == 8) return sqrt(s);
-        else return narrow<Element>(__fsqrt_rn(s));
+        else return store<Element>(__fsqrt_rn(s));
     }
 };
 
@@ -110,7 +110,7 @@ template <typename Element> struct Max : Reduction<Element> {
     }
     static __device__ void step(State& s, A x, A, uint64_t, A) { s = larger(s, x); }
     static __device__ State merge(State a, State b) { return larger(a, b); }
-    static __device__ Element finish(State s, double, uint64_t flip) { return flip_bits(narrow<Element>(s), flip); }
+    static __device__ Element finish(State s, double, uint64_t flip) { return flip_bits(store<Element>(s), flip); }
 };
 
 // Number of the first maximum, or of the first NaN. A thread meets its elements in ascending order, so ties keep the earlier.
@@ -180,7 +180,7 @@ template <typename Element> struct Variance : Reduction<Element> {
         A count = a.count + b.count, share = b.count / count, away = b.mean - a.mean;
         return {multiply_add(away, share, a.mean), multiply_add(away * away, a.count * share, a.squares + b.squares), count};
     }
-    static __device__ Element finish(State s, double divisor, uint64_t) { return narrow<Element>(s.squares / A(divisor)); }
+    static __device__ Element finish(State s, double divisor, uint64_t) { return store<Element>(s.squares / A(divisor)); }
 };
 
 }  // namespace tw

@@ -16,5 +16,5 @@ template <typename T> constexpr int kResident = 1;
 
 TW_SOFTMAX(f32, float)
 TW_SOFTMAX(f64, double)
-TW_SOFTMAX(f16, __half)
-TW_SOFTMAX(bf16, __nv_bfloat16)
+TW_SOFTMAX(f16, tw::f16)
+TW_SOFTMAX(bf16, tw::bf16)

@@ -18,7 +18,7 @@ __device__ __forceinline__ float log_of(float x) { return logf(x); }
 __device__ __forceinline__ double log_of(double x) { return log(x); }
 
 template <typename T, Team kTeam, int kPacks, bool kLog> __device__ __forceinline__ void softmax_row(const TwRows& p) {
-    using A = Compute<T>;
+    using A = Wide<T>;
     constexpr int N = kPack<T>;
     const A lowest = -A(INFINITY);
     Row<T, kTeam, kPacks> row(p);
@@ -49,7 +49,7 @@ template <typename T, Team kTeam, int kPacks> __device__ __forceinline__ void so
 
 // A row that is too long to be held: a block reads it once for maximum and sum, and once more to write.
 template <typename T> __device__ __forceinline__ void softmax_long(const TwRows& p) {
-    using A = Compute<T>;
+    using A = Wide<T>;
     const A lowest = -A(INFINITY);
     int64_t at[2] = {0, 0};
     add_offsets(p.nest, blockIdx.x, at);
@@ -73,7 +73,7 @@ template <typename T> __device__ __forceinline__ void softmax_long(const TwRows&
     for (uint64_t i = threadIdx.x; i < p.length; i += blockDim.x) {
         A v = widen(x[int64_t(i) * p.x_stride]);
         A result = p.variant == kLogSoftmax ? (v - all) - log : exp_of<T>(v, all) * share;
-        out[int64_t(i) * p.out_stride] = narrow<T>(result);
+        out[int64_t(i) * p.out_stride] = store<T>(result);
     }
 }
 

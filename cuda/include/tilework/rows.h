@@ -13,7 +13,7 @@ namespace tw {
 enum class Team { kLanes, kBlock, kCluster };
 
 // Packs of a thread at most: 32 values of 4 bytes, or 16 of 8.
-template <typename T> constexpr int kRowPacks = (sizeof(Compute<T>) == 4 ? 32 : 16) / kPack<T>;
+template <typename T> constexpr int kRowPacks = (sizeof(Wide<T>) == 4 ? 32 : 16) / kPack<T>;
 // All-reductions of a kernel at most.
 constexpr int kTurns = 3;
 // Threads of a block whose lanes share rows.
@@ -73,7 +73,7 @@ __device__ __forceinline__ A all_reduce(A v, A identity, uint32_t lanes, int tur
 }
 
 template <typename T, Team kTeam, int kPacks> struct Row {
-    using A = Compute<T>;
+    using A = Wide<T>;
     static constexpr int N = kPack<T>;
 
     const TwRows& p;
@@ -122,7 +122,7 @@ template <typename T, Team kTeam, int kPacks> struct Row {
 #pragma unroll
             for (int j = 0; j < kPacks; j++)
 #pragma unroll
-                for (int k = 0; k < N; k++) v[j * N + k] = has(j, 0) ? widen(packs[j].v[k]) : fill;
+                for (int k = 0; k < N; k++) v[j * N + k] = has(j, 0) ? widen(packs[j].at[k]) : fill;
         } else {
 #pragma unroll
             for (int j = 0; j < kPacks; j++) {
@@ -155,12 +155,12 @@ template <typename T, Team kTeam, int kPacks> struct Row {
             if (p.packed & 2) {
                 Pack<T> pack;
 #pragma unroll
-                for (int k = 0; k < N; k++) pack.v[k] = narrow<T>(values[k]);
-                store_pack(out + first(j), pack);
+                for (int k = 0; k < N; k++) pack.at[k] = tw::store<T>(values[k]);
+                store_vector(out + first(j), pack);
             } else {
 #pragma unroll
                 for (int k = 0; k < N; k++)
-                    if (has(j, k)) out[int64_t(first(j) + k) * p.out_stride] = narrow<T>(values[k]);
+                    if (has(j, k)) out[int64_t(first(j) + k) * p.out_stride] = tw::store<T>(values[k]);
                 one_by_one();
             }
         }
