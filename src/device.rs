@@ -1,6 +1,7 @@
 //! Devices: which ones there are, which one to take, and what each can do.
 
 use std::collections::HashMap;
+use std::ffi::c_void;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -144,6 +145,14 @@ impl Device {
         let result = work()?;
         let end = self.0.timestamp()?;
         Ok((result, self.0.elapsed(&start, &end)?))
+    }
+
+    /// The `CUstream` that all work of a CUDA device goes to, its context made current on this thread; `None` elsewhere.
+    ///
+    /// Hidden, because it is no promise: with it the benchmarks let cuBLAS work between this library's own operations.
+    #[doc(hidden)]
+    pub fn cuda_stream(&self) -> Option<*mut c_void> {
+        self.0.stream()
     }
 
     /// The implementation.

@@ -15,6 +15,7 @@ pub(crate) mod wgpu;
 
 pub use op::{Activation, Precision};
 
+use std::ffi::c_void;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
@@ -155,6 +156,11 @@ pub(crate) trait Backend: Send + Sync {
             #[cfg(any(feature = "cuda", feature = "portable"))]
             _ => unreachable!("both timestamps are of this device"),
         }
+    }
+
+    /// The native queue that all work goes to, ready to be used on this thread, where other libraries can share it.
+    fn stream(&self) -> Option<*mut c_void> {
+        None
     }
 
     /// Statistics of the device's memory pool.

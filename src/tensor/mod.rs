@@ -94,6 +94,18 @@ impl<T: Element> Tensor<T> {
         &self.storage.device
     }
 
+    /// The address of the first element on a CUDA device, valid while the tensor lives; `None` elsewhere.
+    ///
+    /// Hidden like `Device::cuda_stream`, and for the same use.
+    #[doc(hidden)]
+    pub fn cuda_pointer(&self) -> Option<u64> {
+        match &self.storage.buffer {
+            #[cfg(feature = "cuda")]
+            Buffer::Cuda(buffer) => Some(buffer.pointer() + (self.layout.offset() * T::DTYPE.size()) as u64),
+            _ => None,
+        }
+    }
+
     /// How the elements lie in the buffer.
     pub(crate) fn layout(&self) -> &Layout {
         &self.layout

@@ -23,6 +23,7 @@ mod tensor_map;
 mod tickets;
 mod transfer;
 
+use std::ffi::c_void;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -172,6 +173,11 @@ impl Backend for Cuda {
             (Timestamp::Cuda(start), Timestamp::Cuda(end)) => start.time_to(end),
             _ => unreachable!("both timestamps are of this device"),
         }
+    }
+
+    fn stream(&self) -> Option<*mut c_void> {
+        self.context.make_current(None).ok()?;
+        Some(self.context.stream.cast())
     }
 
     fn memory_stats(&self) -> MemoryStats {
