@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Measures every device here: ceilings, the benchmark suite, and directly after it PyTorch on the same cases where it is
-# installed; then prints tables and writes them, as Markdown, JSON and plots, to results/<device>/<date>/.
+# Measures every device here: ceilings, the benchmark suite (matrix products on CUDA in turns with cuBLAS), and directly after it
+# PyTorch on the same cases where it is installed; then prints tables and writes them, as Markdown, JSON and plots, to results/<device>/<date>/.
 # From a clone it builds first; from a bundle (scripts/bundle.sh) it needs no Rust toolchain.
 set -euo pipefail
 usage="usage: scripts/run_bench.sh [--quick] [--filter NAME] [--device NAME]... [--no-peers] [--out DIR]
-  --quick        fewer repetitions
+  --quick        fewer repetitions, and of the matrix products a few
   --filter NAME  only cases whose name contains NAME
-  --device NAME  cpu, cuda:N or wgpu:N; give it again for more (default: every device here)
+  --device NAME  cpu, cuda:N or wgpu:N; give it again for more (default: every device here but rasterisers on the CPU)
   --no-peers     leave PyTorch alone
   --out DIR      where the results go
-PYTHON names the Python that has PyTorch (default python3)."
+PYTHON names the Python that has PyTorch (default python3), and with it cuBLAS; TILEWORK_CUBLAS names another folder for that."
 
 devices=() options=() peer_options=() peers=yes out=
 while [ $# -gt 0 ]; do
@@ -32,6 +32,8 @@ while [ $# -gt 0 ]; do
 done
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python3}
+# Without a session, Mesa's Vulkan drivers complain that it is not set.
+export XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-/tmp}
 
 # Builds the suite and sets `suite` to its program: with CUDA where there is a GPU for it, or an nvcc.
 build() {

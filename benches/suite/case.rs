@@ -1,7 +1,7 @@
 //! A benchmark case as data: what is done, on what, and how much work it is.
 
 use serde_json::{Value, json};
-use tilework::DType;
+use tilework::{DType, Precision};
 
 /// What a case does. Shapes: `[n]` for flat operations, `[rows, columns]` for row-wise ones, `[batch, m, n, k]` for matmul.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,11 +27,13 @@ pub enum Work {
     LogSoftmax,
     RmsNorm,
     LayerNorm,
-    Matmul,
+    Matmul(Product),
     /// `gelu(a @ b + bias)` in one pass, or in three.
     Linear {
         fused: bool,
     },
+    /// `gelu(a @ b + bias) + residual` in one pass.
+    LinearResidual,
     /// Two linear layers without activation, `[batch, 256] -> 512 -> 128`.
     Mlp,
     /// relu, times 2, plus 0.5; and times 1.5, relu when deep.
@@ -48,6 +50,33 @@ pub enum Work {
     Upload,
     /// Device to host.
     Download,
+}
+
+/// A matrix product.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Product {
+    /// Of each factor: whether it is the transposed view of a row-major matrix.
+    pub transposed: [bool; 2],
+    /// What is asked for; only products of f32 heed it.
+    pub precision: Precision,
+}
+
+impl Work {
+    /// The product of two row-major matrices.
+    pub const MATMUL: Self = Self::Matmul(Product { transposed: [false; 2], precision: Precision::F32 });
+}
+
+impl Product {
+    /// With the factors' layouts as BLAS calls them, `nn`, `nt`, `tn` or `tt`, and the precision where it is not the default.
+    fn name(self) -> String {
+        let layouts: String = self.transposed.map(|transposed| if transposed { 't' } else { 'n' }).iter().collect();
+        let layouts = if layouts == "nn" { String::new() } else { format!(" {layouts}") };
+        match self.precision {
+            Precision::Fma => format!("matmul{layouts}, fma"),
+            Precision::Tf32 => format!("matmul{layouts}, tf32"),
+            _ => format!("matmul{layouts}"),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -118,8 +147,9 @@ impl Work {
             Work::LogSoftmax => "log_softmax".into(),
             Work::RmsNorm => "rms_norm".into(),
             Work::LayerNorm => "layer_norm".into(),
-            Work::Matmul => "matmul".into(),
+            Work::Matmul(product) => product.name(),
             Work::Linear { fused: f } => fused("matmul+bias+gelu", f),
+            Work::LinearResidual => "matmul+bias+gelu+residual, fused".into(),
             Work::Mlp => "inference 256-512-128".into(),
             Work::Chain { deep: false } => "chain of 3".into(),
             Work::Chain { deep: true } => "chain of 5".into(),
@@ -149,10 +179,15 @@ impl Case {
         self.shape.iter().product()
     }
 
+    /// Whether it is a matrix product, plain or with something after it, of shape `[batch, m, n, k]`.
+    pub fn is_product(&self) -> bool {
+        matches!(self.work, Work::Matmul(_) | Work::Linear { .. } | Work::LinearResidual)
+    }
+
     /// Multiplications and additions, where they are what bounds the case.
     pub fn flops(&self) -> Option<f64> {
         match self.work {
-            Work::Matmul | Work::Linear { .. } => Some(2.0 * self.shape.iter().map(|&n| n as f64).product::<f64>()),
+            _ if self.is_product() => Some(2.0 * self.shape.iter().map(|&n| n as f64).product::<f64>()),
             Work::SumMatmul => Some(2.0 * (self.shape[0] as f64).powi(3)),
             Work::Mlp => Some(2.0 * self.shape[0] as f64 * (256.0 * 512.0 + 512.0 * 128.0)),
             _ => None,
@@ -168,9 +203,9 @@ impl Case {
             Work::Sum | Work::ArgMax | Work::SumSquare | Work::SumExpTanhSquare | Work::Upload | Work::Download => n,
             Work::SumRows => n + self.shape[0] as f64,
             Work::SumColumns => n + self.shape[1] as f64,
-            Work::Matmul | Work::Linear { .. } => {
+            _ if self.is_product() => {
                 let [b, m, nn, k] = [0, 1, 2, 3].map(|i| self.shape[i] as f64);
-                b * (m * k + k * nn + m * nn)
+                b * (m * k + k * nn + if self.work == Work::LinearResidual { 2.0 } else { 1.0 } * m * nn)
             }
             Work::SumMatmul => 2.0 * n,
             Work::Mlp => self.shape[0] as f64 * 384.0 + 256.0 * 512.0 + 512.0 * 128.0,
@@ -179,14 +214,29 @@ impl Case {
         elements * self.dtype.size() as f64
     }
 
+    /// The part of `bytes` that is read, of a matrix product.
+    pub fn input_bytes(&self) -> f64 {
+        self.bytes() - self.shape[..3].iter().product::<usize>() as f64 * self.dtype.size() as f64
+    }
+
     /// Whether matrix arithmetic, not memory, is its ceiling.
     pub fn is_matmul(&self) -> bool {
         self.flops().is_some()
     }
 
+    /// The element type, and for products of f32 how they are computed.
+    pub fn precision(&self) -> &'static str {
+        match self.work {
+            Work::Matmul(Product { precision: Precision::Fma, .. }) => "f32, fused multiply-adds",
+            Work::Matmul(Product { precision: Precision::Tf32, .. }) => "tf32",
+            Work::Matmul(_) if self.dtype == DType::F32 => "f32, the default",
+            _ => self.dtype.name(),
+        }
+    }
+
     /// The case for the peers' scripts and the results.
     pub fn json(&self) -> Value {
-        json!({ "id": self.id(), "group": self.group, "work": self.work.name(), "dtype": self.dtype.name(), "shape": self.shape,
+        json!({ "id": self.id(), "group": self.group, "work": self.work.name(), "dtype": self.dtype.name(), "precision": self.precision(), "shape": self.shape,
                 "flops": self.flops(), "bytes": self.bytes() })
     }
 }

@@ -8,6 +8,9 @@ mod case;
 mod ceilings;
 mod families;
 mod measure;
+mod products;
+#[cfg_attr(not(feature = "cuda"), path = "race/without_cuda.rs")]
+mod race;
 mod report;
 mod seeds;
 mod verify;
@@ -25,10 +28,11 @@ use tilework::Device;
 
 use case::Case;
 use measure::Effort;
+use race::Rivals;
 
 #[derive(Parser)]
 struct Arguments {
-    /// Print the names of the devices here.
+    /// Print the names of the devices that are worth measuring here.
     #[arg(long)]
     list_devices: bool,
     /// The device to measure: cpu, cuda:N or wgpu:N.
@@ -61,7 +65,8 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     } else if let Some(dir) = &arguments.document {
         report::document(dir)?;
     } else if arguments.list_devices {
-        for device in Device::all() {
+        // A software rasteriser tells of no GPU and takes long about it: it is measured where it is named.
+        for device in Device::all().into_iter().filter(|device| !device.info().is_software) {
             println!("{}:{}", device.kind().name(), device.info().ordinal);
         }
     } else if let Some(name) = &arguments.device {
@@ -77,21 +82,27 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
 }
 
 fn cases() -> Vec<Case> {
-    [families::cases(), seeds::cases()].concat()
+    [families::cases(), products::cases(), seeds::cases()].concat()
 }
 
 fn measure_all(device: &Device, arguments: &Arguments) -> Result<Value, Box<dyn Error>> {
     eprintln!("{device}: ceilings");
     let ceilings = ceilings::ceilings(device, arguments.quick)?;
     let launch = ceilings::launch(device)?;
-    let cases: Vec<Case> = cases().into_iter().filter(|case| case.id().contains(&arguments.filter)).collect();
+    let rivals = Rivals::open(device);
+    let wanted = |case: &Case| {
+        case.id().contains(&arguments.filter)
+            && products::suits(case, device)
+            && (!arguments.quick || products::is_quick(case))
+    };
+    let cases: Vec<Case> = cases().into_iter().filter(wanted).collect();
     let bar = ProgressBar::new(cases.len() as u64);
     bar.set_style(ProgressStyle::with_template("{bar:40} {pos}/{len} {elapsed} {msg}")?);
     let effort = Effort::new(arguments.quick, device);
     let mut rows = vec![];
     for case in &cases {
         bar.set_message(case.id());
-        let row = refuse_impossible(case, measure::measure(case, device, effort), &ceilings);
+        let row = refuse_impossible(case, measure::measure(case, device, rivals.as_ref(), effort), &ceilings);
         let status = row["status"].as_str().unwrap_or_default().to_owned();
         if status.starts_with("wrong") || status.starts_with("failed") {
             bar.println(format!("{}: {status}", case.id()));
@@ -106,7 +117,7 @@ fn measure_all(device: &Device, arguments: &Arguments) -> Result<Value, Box<dyn 
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs();
     Ok(json!({
         "device": { "name": info.name, "backend": info.backend.name(), "ordinal": info.ordinal, "facts": facts },
-        "date": date(seconds), "quick": arguments.quick, "ceilings": ceilings, "launch": launch, "cases": rows,
+        "rival": rivals.as_ref().map(Rivals::cublas), "date": date(seconds), "quick": arguments.quick, "ceilings": ceilings, "launch": launch, "cases": rows,
     }))
 }
 
@@ -142,7 +153,7 @@ fn check_small() -> ExitCode {
             large += 1;
             continue;
         }
-        let row = measure::measure(&case, &device, effort);
+        let row = measure::measure(&case, &device, None, effort);
         match row["status"].as_str() {
             Some("ok") => passed += 1,
             status => {

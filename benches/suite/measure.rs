@@ -1,17 +1,21 @@
 //! Three times for a case: what the device needs, what a caller waits, and what a round trip from host to host takes.
 
+use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use half::{bf16, f16};
 use serde_json::{Value, json};
 use tilework::{BackendKind, DType, Device, Error, Float, Result, Tensor};
 
-use super::case::{Case, Work};
+use super::case::{Case, Input, Work};
+use super::race::Rivals;
 use super::verify::verify;
 use super::work::{Inputs, Output, prepare, run};
 
 /// Bytes of inputs over which calls rotate, so that none lies in a cache: four times the largest L2 there is.
 const ROTATED: f64 = 256e6;
+/// The most sets of inputs, for products and for the rest.
+const MOST_SETS: [usize; 2] = [1024, 64];
 /// The most memory that a case may take.
 const MEMORY: f64 = 16e9;
 
@@ -37,20 +41,24 @@ impl Effort {
 }
 
 /// The case with its times, or with the reason why it has none.
-pub fn measure(case: &Case, device: &Device, effort: Effort) -> Value {
+pub fn measure(case: &Case, device: &Device, rivals: Option<&Rivals>, effort: Effort) -> Value {
     let result = match case.dtype {
-        DType::F16 => times::<f16>(case, device, effort),
-        DType::BF16 => times::<bf16>(case, device, effort),
-        _ => times::<f32>(case, device, effort),
+        DType::F16 => times::<f16>(case, device, rivals, effort),
+        DType::BF16 => times::<bf16>(case, device, rivals, effort),
+        DType::F64 => times::<f64>(case, device, rivals, effort),
+        _ => times::<f32>(case, device, rivals, effort),
     };
     let mut row = case.json();
     match result {
-        Ok(Outcome::Times { sets, device, call, round_trip }) => {
+        Ok(Outcome::Times { sets, device, call, round_trip, race }) => {
             row["status"] = "ok".into();
             row["sets"] = sets.into();
             row["device_s"] = json!(device);
             row["call_s"] = json!(call);
             row["round_trip_s"] = json!(round_trip);
+            if !race.is_null() {
+                row["race"] = race;
+            }
         }
         Ok(Outcome::Wrong(what)) => row["status"] = format!("wrong: {what}").into(),
         Ok(Outcome::Skipped(why)) => row["status"] = format!("skipped: {why}").into(),
@@ -61,18 +69,19 @@ pub fn measure(case: &Case, device: &Device, effort: Effort) -> Value {
 }
 
 enum Outcome {
-    Times { sets: usize, device: Option<f64>, call: f64, round_trip: Option<f64> },
+    Times { sets: usize, device: Option<f64>, call: f64, round_trip: Option<f64>, race: Value },
     Wrong(String),
     Skipped(String),
 }
 
-fn times<T: Float>(case: &Case, device: &Device, effort: Effort) -> Result<Outcome> {
+fn times<T: Float>(case: &Case, device: &Device, rivals: Option<&Rivals>, effort: Effort) -> Result<Outcome> {
     if case.bytes() > MEMORY || device.info().memory.is_some_and(|total| case.bytes() * 1.5 > total as f64) {
         return Ok(Outcome::Skipped("it needs more memory than the benchmark takes".into()));
     }
     // A cheap guess before anything large is made: this much no slow device does in the time.
     let slow = device.kind() == BackendKind::Cpu || device.info().is_software;
-    let guess = case.flops().unwrap_or(0.0) / 10e9 + case.bytes() / 1e9;
+    let threads = if device.kind() == BackendKind::Cpu { available_parallelism().map_or(1, usize::from) } else { 1 };
+    let guess = case.flops().unwrap_or(0.0) / (10e9 * threads as f64) + case.bytes() / 1e9;
     if slow && guess > 2.0 * effort.longest_call.as_secs_f64() {
         return Ok(Outcome::Skipped(format!("more than {:?} for one call is expected here", effort.longest_call)));
     }
@@ -90,7 +99,7 @@ fn times<T: Float>(case: &Case, device: &Device, effort: Effort) -> Result<Outco
     if matches!(case.work, Work::Upload | Work::Download) {
         return transfer(case, device, effort, &first);
     }
-    let sets = (ROTATED / case.bytes()).ceil().clamp(1.0, 64.0) as usize;
+    let sets = sets(case);
     let mut inputs = vec![first];
     for set in 1..sets {
         inputs.push(prepare(case, set as u64, device)?);
@@ -117,8 +126,19 @@ fn times<T: Float>(case: &Case, device: &Device, effort: Effort) -> Result<Outco
         finish(device, run(case, turn())?)?;
         waited.push(begin.elapsed().as_secs_f64());
     }
+    let race = rivals.map_or(Value::Null, |rivals| rivals.race(case, &inputs, once, effort));
     let round_trip = if case.bytes() <= 64e6 { Some(round_trip(case, device, effort, &inputs[0])?) } else { None };
-    Ok(Outcome::Times { sets, device: Some(median(on_device)), call: median(waited), round_trip })
+    Ok(Outcome::Times { sets, device: Some(median(on_device)), call: median(waited), round_trip, race })
+}
+
+/// How many sets of inputs it takes that none lies in a cache when its turn comes.
+fn sets(case: &Case) -> usize {
+    // Products are raced from 256 x 256 up, and there the results, which are written and not read, do not count.
+    let (bytes, most) = match case.input {
+        Input::Random if case.is_product() => (case.input_bytes(), MOST_SETS[0]),
+        _ => (case.bytes(), MOST_SETS[1]),
+    };
+    ((ROTATED / bytes).ceil() as usize).clamp(1, most)
 }
 
 /// Waits for a result where it is.
@@ -168,7 +188,7 @@ fn transfer<T: Float>(case: &Case, device: &Device, effort: Effort, inputs: &Inp
             drop(there);
         }
     }
-    Ok(Outcome::Times { sets: 1, device: None, call: median(times), round_trip: None })
+    Ok(Outcome::Times { sets: 1, device: None, call: median(times), round_trip: None, race: Value::Null })
 }
 
 pub fn median(mut times: Vec<f64>) -> f64 {

@@ -1,6 +1,7 @@
 //! Tables and plots of measurements: on the terminal, in results.md, and of all kept results in BENCHMARKS.md.
 
 mod plot;
+mod race;
 mod results;
 mod table;
 
@@ -17,7 +18,10 @@ const METHOD: &str = "\
 cache, or are noted as so small that they may. *call*: from the call to its completion. *round trip*: from host arrays to a host
 array. *rate*: the fewest operations or bytes that the work needs, by the device's time (a transfer: by the call's). *of ceiling*:
 the time at the measured ceilings as a share of the time taken. *ratio*: PyTorch's time by ours, both the device's, measured in
-one run: above 1 is faster than PyTorch. Every result was verified before it was timed.
+one run: above 1 is faster than PyTorch. *ratio to cuBLAS*: cuBLAS's time by ours, measured in turns: both sides as CUDA graphs
+of about the same length, on the same rotating inputs, on one stream of one process, by the same events; the median over pairs of
+replays, in which who begins alternates. cuBLAS is the fastest, tried on the case, of its own choice and cuBLASLt's first twelve
+algorithms with 64 MiB of workspace; f32 is without TF32. Every result was verified before it was timed.
 ";
 
 /// Prints the measurements in `dir`, beside the peers', and writes them there as results.md with plots.
@@ -89,6 +93,9 @@ fn about(run: &Run) -> String {
         Some(peer) => format!("beside {}", peer.name),
         None => "no peer".into(),
     });
+    if let Some(rival) = &run.rival {
+        facts.push(format!("products in turns with {rival}"));
+    }
     if run.quick {
         facts.push("a quick run: few repetitions".into());
     }

@@ -1,8 +1,10 @@
 //! A result is checked against f64 arithmetic on the host before anything is timed.
 //!
 //! Large results are sampled: elementwise ones at the head, the middle and the tail, row-wise ones in three rows, matrix products
-//! in two rows of the first and the last batch. A bound is the accumulation's length times the unit roundoff of f32 (in which all
-//! sums are made) on the sum of magnitudes, plus roundings to the element type.
+//! (`products`) in two rows of the first and the last batch. A bound is the unit roundoff of the type in which sums are made, times
+//! what the length of the sums lets it grow to, on the sum of magnitudes, plus roundings to the element type.
+
+mod products;
 
 use ndarray::s;
 use tilework::{Float, Result, Tensor};
@@ -119,7 +121,9 @@ impl Check {
                 Ok((got.len() != n).then(|| "the result has another length".into()))
             }
             Work::Softmax | Work::LogSoftmax | Work::RmsNorm | Work::LayerNorm => self.rows(case, a, inputs, out),
-            Work::Matmul | Work::Linear { .. } | Work::Mlp | Work::SumMatmul => self.products(case, a, b, inputs, out),
+            Work::Matmul(_) | Work::Linear { .. } | Work::LinearResidual | Work::Mlp | Work::SumMatmul => {
+                self.products(case, a, b, inputs, out)
+            }
             Work::ArgMax | Work::Upload | Work::Download => Ok(Some("not a tensor".into())),
         }
     }
@@ -202,75 +206,6 @@ impl Check {
         }
         Ok(None)
     }
-
-    fn products<T: Float>(
-        &self,
-        case: &Case,
-        a: &Tensor<T>,
-        b: Option<&Tensor<T>>,
-        inputs: &Inputs<T>,
-        out: &Tensor<T>,
-    ) -> Result<Option<String>> {
-        let Some(b) = b else { return Ok(Some("no second operand".into())) };
-        let batches = if a.ndim() == 3 { a.shape()[0] } else { 1 };
-        let rows = a.shape()[a.ndim() - 2];
-        let bias = inputs.c.as_ref().map(floats).transpose()?;
-        let second = inputs.d.as_ref().map(floats).transpose()?;
-        let mut grand = (0.0, 0.0);
-        let sampled: Vec<usize> = if case.work == Work::SumMatmul { (0..rows).collect() } else { vec![0, rows - 1] };
-        for batch in [0, batches - 1] {
-            let of = |x: &Tensor<T>| if x.ndim() == 3 { x.slice(s![batch, .., ..]) } else { Ok(x.clone()) };
-            let (a, b) = (of(a)?, floats(&of(b)?)?);
-            for &row in &sampled {
-                let x = floats(&a.slice(s![row, ..])?)?;
-                let (mut product, mut magnitude) = multiply(&x, &b);
-                let length = F32 * (x.len() as f64 + 8.0);
-                let mut error: Vec<f64> = magnitude.iter().map(|m| m * length).collect();
-                if let Some(w) = &second {
-                    // The first product was rounded to the element type.
-                    let hidden: Vec<f64> =
-                        product.iter().zip(&error).map(|(p, e)| e + p.abs() * self.roundoff).collect();
-                    error = multiply(&hidden, &w.iter().map(|v| v.abs()).collect::<Vec<_>>()).0;
-                    (product, magnitude) = multiply(&product, w);
-                    error.iter_mut().zip(&magnitude).for_each(|(e, m)| *e += m * F32 * 520.0);
-                }
-                if let (Work::Linear { fused }, Some(bias)) = (case.work, &bias) {
-                    for ((p, e), c) in product.iter_mut().zip(&mut error).zip(bias) {
-                        // Unfused, product and sum are rounded to the element type on the way.
-                        let rounding = if fused { F32 } else { self.roundoff };
-                        *e = 1.2 * (*e + 3.0 * rounding * (p.abs() + c.abs()));
-                        *p = unary(Unary::Gelu, *p + c);
-                    }
-                }
-                if case.work == Work::SumMatmul {
-                    let row = sum(&product);
-                    grand = (grand.0 + row.0, grand.1 + row.1 + error.iter().sum::<f64>() / F32);
-                    continue;
-                }
-                let got = floats(&of(out)?.slice(s![row, ..])?)?;
-                if let Some(wrong) = self.compare(&got, product.into_iter().zip(error)) {
-                    return Ok(Some(format!("batch {batch}, row {row}: {wrong}")));
-                }
-            }
-            if case.work == Work::SumMatmul {
-                return Ok(self.compare(&floats(out)?, std::iter::once((grand.0, grand.1 * F32 * 64.0))));
-            }
-        }
-        Ok(None)
-    }
-}
-
-/// A row times a matrix, and the same of magnitudes.
-fn multiply(x: &[f64], matrix: &[f64]) -> (Vec<f64>, Vec<f64>) {
-    let columns = matrix.len() / x.len();
-    let (mut product, mut magnitude) = (vec![0.0; columns], vec![0.0; columns]);
-    for (&x, row) in x.iter().zip(matrix.chunks(columns)) {
-        for ((p, m), &w) in product.iter_mut().zip(&mut magnitude).zip(row) {
-            *p += x * w;
-            *m += (x * w).abs();
-        }
-    }
-    (product, magnitude)
 }
 
 /// The sum of values and of their magnitudes.

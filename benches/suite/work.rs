@@ -11,7 +11,7 @@ pub struct Inputs<T: Element> {
     pub b: Option<Tensor<T>>,
     /// Bias of a linear layer, gain of a norm.
     pub c: Option<Tensor<T>>,
-    /// The second layer's weights.
+    /// The second layer's weights, the bias of a norm, or a residual.
     pub d: Option<Tensor<T>>,
 }
 
@@ -37,13 +37,26 @@ pub fn prepare<T: Float>(case: &Case, set: u64, device: &Device) -> Result<Input
     let last = shape.last().copied().unwrap_or(1);
     let mut inputs = Inputs { a: tensor(&[], 0)?, b: None, c: None, d: None };
     match case.work {
-        Work::Matmul | Work::Linear { .. } => {
+        _ if case.is_product() => {
             let &[batch, m, n, k] = shape else { return Err(malformed(case)) };
-            let matrix = |rows, columns| if batch == 1 { vec![rows, columns] } else { vec![batch, rows, columns] };
-            inputs.a = tensor(&matrix(m, k), 0)?;
-            inputs.b = Some(tensor(&matrix(k, n), 1)?);
-            if matches!(case.work, Work::Linear { .. }) {
+            let transposed = if let Work::Matmul(product) = case.work { product.transposed } else { [false; 2] };
+            let matrix = |rows, columns, operand: usize| {
+                let [rows, columns] = if transposed[operand] { [columns, rows] } else { [rows, columns] };
+                let batched = [batch, rows, columns];
+                let stored = tensor(if batch == 1 { &batched[1..] } else { &batched }, operand as u64)?;
+                match (transposed[operand], batch) {
+                    (false, _) => Ok(stored),
+                    (true, 1) => Ok(stored.t()),
+                    (true, _) => stored.permuted_axes((0, 2, 1)),
+                }
+            };
+            inputs.a = matrix(m, k, 0)?;
+            inputs.b = Some(matrix(k, n, 1)?);
+            if !matches!(case.work, Work::Matmul(_)) {
                 inputs.c = Some(tensor(&[n], 2)?);
+            }
+            if case.work == Work::LinearResidual {
+                inputs.d = Some(tensor(&[m, n], 3)?);
             }
         }
         Work::Mlp => {
@@ -85,9 +98,17 @@ pub fn run<T: Float>(case: &Case, inputs: &Inputs<T>) -> Result<Output<T>> {
         Work::LogSoftmax => a.log_softmax(Axis(1))?,
         Work::RmsNorm => a.rms_norm(1, c.as_ref(), 1e-5)?,
         Work::LayerNorm => a.layer_norm(1, c.as_ref(), d.as_ref(), 1e-5)?,
-        Work::Matmul => a.matmul(&given(b)?)?,
+        Work::Matmul(product) => {
+            let options = MatmulOptions { precision: product.precision, ..Default::default() };
+            a.matmul_with(&given(b)?, options)?
+        }
         Work::Linear { fused: true } => {
             let options = MatmulOptions { bias: c.as_ref(), activation: Activation::Gelu, ..Default::default() };
+            a.matmul_with(&given(b)?, options)?
+        }
+        Work::LinearResidual => {
+            let options =
+                MatmulOptions { bias: c.as_ref(), activation: Activation::Gelu, c: d.as_ref(), ..Default::default() };
             a.matmul_with(&given(b)?, options)?
         }
         Work::Linear { fused: false } => a.matmul(&given(b)?)?.add(given(c)?)?.gelu()?,

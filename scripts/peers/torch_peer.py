@@ -16,7 +16,8 @@ import time
 
 MEMORY = 40e9  # the most that PyTorch may hold on a GPU
 LONGEST_CALL = 1.0  # on the CPU: a case that takes longer is skipped, and said to be
-DTYPES = {"f32": "float32", "f16": "float16", "bf16": "bfloat16"}
+DTYPES = {"f32": "float32", "f64": "float64", "f16": "float16", "bf16": "bfloat16"}
+LAYOUTS = {"matmul": "nn", "matmul nt": "nt", "matmul tn": "tn", "matmul tt": "tt"}  # t: the transposed view of what is stored
 
 
 def calls():
@@ -43,8 +44,12 @@ def calls():
         "rms_norm": lambda a, w, _: F.rms_norm(a, a.shape[-1:], w, 1e-5),
         "layer_norm": lambda a, w, b: F.layer_norm(a, a.shape[-1:], w, b, 1e-5),
         "matmul": torch.matmul,
+        "matmul nt": lambda a, b: a @ b.mT,
+        "matmul tn": lambda a, b: a.mT @ b,
+        "matmul tt": lambda a, b: a.mT @ b.mT,
         "matmul+bias+gelu, fused": linear,
         "matmul+bias+gelu, unfused": lambda a, b, bias: F.gelu(a @ b + bias),
+        "matmul+bias+gelu+residual, fused": lambda a, b, bias, residual: linear(a, b, bias) + residual,
         "inference 256-512-128": lambda a, b, c: a @ b @ c,
         "chain of 3": lambda a: torch.relu(a) * 2.0 + 0.5,
         "chain of 5": lambda a: torch.relu((torch.relu(a) * 2.0 + 0.5) * 1.5),
@@ -66,10 +71,12 @@ def calls():
 
 def shapes(work, shape):
     """The shapes of the inputs of `work`."""
-    if work in ("matmul", "matmul+bias+gelu, fused", "matmul+bias+gelu, unfused"):
+    if work.startswith("matmul"):
         batch, m, n, k = shape
         batch = [] if batch == 1 else [batch]
-        return [batch + [m, k], batch + [k, n]] + ([[n]] if "bias" in work else [])
+        a, b = LAYOUTS.get(work.split(",")[0], "nn")
+        factors = [batch + ([m, k] if a == "n" else [k, m]), batch + ([k, n] if b == "n" else [n, k])]
+        return factors + ([[n]] if "bias" in work else []) + ([[m, n]] if "residual" in work else [])
     if work == "inference 256-512-128":
         return [[shape[0], 256], [256, 512], [512, 128]]
     if work in ("rms_norm", "layer_norm"):
@@ -127,7 +134,8 @@ class Peer:
         dtype = getattr(self.torch, DTYPES.get(case["dtype"], ""), None)
         if case["work"] in ("host to device", "device to host"):
             return self.transfer(case, dtype)
-        call = self.calls.get(case["work"])
+        call = self.calls.get(case["work"].removesuffix(", fma").removesuffix(", tf32"))
+        self.torch.backends.cuda.matmul.allow_tf32 = case.get("precision") == "tf32"
         if call is None or dtype is None:
             return {"status": "no counterpart"}
         key, cost = (case["work"], case["dtype"]), case["flops"] or case["bytes"]

@@ -18,6 +18,8 @@ pub struct Run {
     pub ceilings: Value,
     pub launch: Value,
     pub peer: Option<Peer>,
+    /// The cuBLAS that products were raced against, or why there was none.
+    pub rival: Option<String>,
     pub rows: Vec<Row>,
 }
 
@@ -27,11 +29,25 @@ pub struct Peer {
     pub launch: Value,
 }
 
+/// A product beside a rival, the two taking turns; times in seconds.
+pub struct Race {
+    /// `cuBLAS`, or `plain` for the same product without what follows it.
+    pub rival: String,
+    /// `ok`, or why there are no times.
+    pub status: String,
+    pub ours: Option<f64>,
+    pub theirs: Option<f64>,
+    /// How many times as fast as the rival.
+    pub ratio: Option<f64>,
+}
+
 /// A case with what it took, in seconds.
 pub struct Row {
     pub group: String,
     pub work: String,
     pub dtype: String,
+    /// The element type, and how it is computed where that can be chosen.
+    pub precision: String,
     pub shape: Vec<u64>,
     pub status: String,
     pub flops: Option<f64>,
@@ -45,9 +61,32 @@ pub struct Row {
     pub peer_call: Option<f64>,
     /// What the peer said of the case, if it was asked.
     pub peer_status: Option<String>,
+    pub race: Option<Race>,
+}
+
+impl Race {
+    fn new(race: &Value) -> Option<Self> {
+        Some(Self {
+            rival: race["rival"].as_str().unwrap_or("cuBLAS").to_owned(),
+            status: race["status"].as_str()?.to_owned(),
+            ours: race["ours_s"].as_f64(),
+            theirs: race["theirs_s"].as_f64(),
+            ratio: race["ratio"].as_f64(),
+        })
+    }
 }
 
 impl Row {
+    /// The race against `rival`, if there was one.
+    pub fn race(&self, rival: &str) -> Option<&Race> {
+        self.race.as_ref().filter(|race| race.rival == rival)
+    }
+
+    /// `1024x64x64x64`.
+    pub fn size(&self) -> String {
+        self.shape.iter().map(u64::to_string).collect::<Vec<_>>().join("x")
+    }
+
     /// The device's time; for a transfer, which only the caller can time, the call's.
     pub fn seconds(&self) -> Option<f64> {
         self.device.or(if self.is_transfer() { self.call } else { None })
@@ -96,6 +135,7 @@ impl Row {
             group: text("group")?,
             work: text("work")?,
             dtype: text("dtype")?,
+            precision: text("precision").or_else(|| text("dtype"))?,
             shape: row["shape"].as_array()?.iter().map(Value::as_u64).collect::<Option<_>>()?,
             status: text("status")?,
             flops: row["flops"].as_f64(),
@@ -107,6 +147,7 @@ impl Row {
             peer_device: of_peer("device_s"),
             peer_call: of_peer("call_s"),
             peer_status: beside.and_then(|row| row["status"].as_str().map(str::to_owned)),
+            race: Race::new(&row["race"]),
         })
     }
 }
@@ -142,6 +183,7 @@ impl Run {
                 name: peer["peer"].as_str().unwrap_or("PyTorch").to_owned(),
                 launch: peer["launch"].clone(),
             }),
+            rival: ours["rival"].as_str().map(str::to_owned),
             rows: ours["cases"].as_array()?.iter().map(|row| Row::new(row, peer)).collect::<Option<_>>()?,
         })
     }

@@ -3,14 +3,15 @@
 use comfy_table::{CellAlignment, ContentArrangement, presets};
 use serde_json::Value;
 
+use super::race;
 use super::results::{Row, Run};
 
 pub struct Table {
     pub title: String,
-    header: Vec<&'static str>,
-    rows: Vec<Vec<String>>,
+    pub header: Vec<&'static str>,
+    pub rows: Vec<Vec<String>>,
     /// How many columns from the left are words, not numbers.
-    words: usize,
+    pub words: usize,
 }
 
 impl Table {
@@ -35,7 +36,7 @@ impl Table {
     }
 
     fn is_number(&self, column: usize) -> bool {
-        column >= self.words && self.header[column] != NOTE
+        column >= self.words && ![NOTE, race::WHERE].contains(&self.header[column])
     }
 }
 
@@ -44,33 +45,40 @@ const NOTE: &str = "note";
 /// Everything that is said of a run, the short tables first.
 pub fn tables(run: &Run) -> Vec<Table> {
     let mut tables = vec![ceilings(run), summary(run), launch(run)];
+    tables.extend(race::tables(run));
     tables.extend(run.groups().into_iter().map(|name| group(run, name)));
     tables
 }
 
 fn group(run: &Run, name: &str) -> Table {
-    Table {
-        title: name.to_owned(),
-        header: vec![
-            "case",
-            "shape",
-            "device µs",
-            "call µs",
-            "round trip µs",
-            "rate",
-            "of ceiling",
-            "PyTorch µs",
-            "ratio",
-            NOTE,
-        ],
-        rows: run.group(name).map(|row| cells(row, &run.ceilings)).collect(),
-        words: 2,
+    let mut header =
+        vec!["case", "shape", "device µs", "call µs", "round trip µs", "rate", "of ceiling", "PyTorch µs", "ratio"];
+    let mut rows: Vec<Vec<String>> = run.group(name).map(|row| cells(row, &run.ceilings)).collect();
+    if run.group(name).any(|row| row.race(race::CUBLAS).is_some()) {
+        header.extend(race::HEADER);
+        rows.iter_mut().zip(run.group(name)).for_each(|(cells, row)| cells.extend(race::cells(row)));
     }
+    header.push(NOTE);
+    rows.iter_mut().zip(run.group(name)).for_each(|(cells, row)| cells.push(note(row)));
+    Table { title: name.to_owned(), header, rows, words: 2 }
 }
 
 fn cells(row: &Row, ceilings: &Value) -> Vec<String> {
     let unit = if row.flops.is_some() { "GFLOP/s" } else { "GB/s" };
-    let shape = row.shape.iter().map(u64::to_string).collect::<Vec<_>>().join("x");
+    vec![
+        format!("{} {}", row.work, row.dtype),
+        row.size(),
+        micros(row.device),
+        micros(row.call),
+        micros(row.round_trip),
+        row.seconds().map_or_else(dash, |seconds| format!("{} {unit}", number(row.rate(seconds) / 1e9))),
+        row.share(ceilings).map_or_else(dash, |share| format!("{:.0}%", 100.0 * share)),
+        micros(row.peer_seconds()),
+        ratio(row.ratio()),
+    ]
+}
+
+fn note(row: &Row) -> String {
     let mut notes = vec![];
     if row.status != "ok" {
         notes.push(row.status.clone());
@@ -81,19 +89,11 @@ fn cells(row: &Row, ceilings: &Value) -> Vec<String> {
     if let Some(status) = row.peer_status.as_deref().filter(|&status| status != "ok") {
         notes.push(format!("PyTorch: {status}"));
     }
-    vec![
-        format!("{} {}", row.work, row.dtype),
-        shape,
-        micros(row.device),
-        micros(row.call),
-        micros(row.round_trip),
-        row.seconds().map_or_else(dash, |seconds| format!("{} {unit}", number(row.rate(seconds) / 1e9))),
-        row.share(ceilings).map_or_else(dash, |share| format!("{:.0}%", 100.0 * share)),
-        micros(row.peer_seconds()),
-        ratio(row.ratio()),
-        // A bar would end the cell in Markdown.
-        notes.join("; ").replace('|', "/").replace('\n', " "),
-    ]
+    if let Some(race) = row.race.as_ref().filter(|race| race.status.starts_with("failed")) {
+        notes.push(format!("race {}", race.status));
+    }
+    // A bar would end the cell in Markdown.
+    notes.join("; ").replace('|', "/").replace('\n', " ")
 }
 
 fn ceilings(run: &Run) -> Table {
@@ -161,15 +161,15 @@ pub fn geometric_mean(ratios: &[f64]) -> Option<f64> {
     (!ratios.is_empty()).then(|| (logarithms / ratios.len() as f64).exp())
 }
 
-fn dash() -> String {
+pub fn dash() -> String {
     "-".into()
 }
 
-fn micros(seconds: Option<f64>) -> String {
+pub fn micros(seconds: Option<f64>) -> String {
     seconds.map_or_else(dash, |seconds| number(seconds * 1e6))
 }
 
-fn ratio(ratio: Option<f64>) -> String {
+pub fn ratio(ratio: Option<f64>) -> String {
     ratio.map_or_else(dash, |ratio| format!("{ratio:.2}"))
 }
 

@@ -19,7 +19,7 @@ pub fn cases() -> Vec<Case> {
     [
         each("rustorch", Work::Add, F32, Input::Formula(a, b), &flat),
         each("rustorch", Work::Sum, F32, Input::Formula(a, b), &flat),
-        each("rustorch", Work::Matmul, F32, Input::Formula(a, b), &cubes),
+        each("rustorch", Work::MATMUL, F32, Input::Formula(a, b), &cubes),
         each("rustorch", Work::Mlp, F32, Input::Formula(a, b), &[&[32], &[64], &[128]]),
     ]
     .concat()

@@ -25,7 +25,7 @@ pub fn cases() -> Vec<Case> {
     let cubes: [&[usize]; 4] =
         [&[1, 512, 512, 512], &[1, 1024, 1024, 1024], &[1, 2048, 2048, 2048], &[1, 4096, 4096, 4096]];
     [
-        each("rusty", Work::Matmul, F32, Input::Formula(hundredths, hundredths), &cubes),
+        each("rusty", Work::MATMUL, F32, Input::Formula(hundredths, hundredths), &cubes),
         each("rusty", Work::Add, F32, Input::Formula(share, share), &[&[1_000_000], &[10_000_000], &[100_000_000]]),
         each("rusty", Work::Softmax, F32, Input::Formula(tenths, tenths), &[&[512, 512], &[1024, 1024], &[2048, 2048]]),
         each(

@@ -17,7 +17,7 @@ pub fn cases() -> Vec<Case> {
         [&[1, 64, 64, 64], &[1, 128, 128, 128], &[1, 256, 256, 256], &[1, 512, 512, 512], &[1, 1024, 1024, 1024]];
     let group = "tensorlogic";
     [
-        each(group, Work::Matmul, F16, ones, &cubes),
+        each(group, Work::MATMUL, F16, ones, &cubes),
         each(group, Work::Add, F16, ones, &flat),
         each(group, Work::Mul, F16, ones, &flat),
         each(group, Work::Sum, F16, ones, &flat),

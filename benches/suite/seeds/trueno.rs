@@ -35,7 +35,7 @@ pub fn cases() -> Vec<Case> {
     [
         each("trueno", Work::Add, F32, Input::Formula(half, half), &four),
         each("trueno", Work::Dot, F32, Input::Formula(half, half), &four),
-        each("trueno", Work::Matmul, F32, Input::Formula(half, half), &cubes),
+        each("trueno", Work::MATMUL, F32, Input::Formula(half, half), &cubes),
         unary(Unary::Relu, centred),
         unary(Unary::LeakyRelu, centred),
         unary(Unary::Elu, centred),

@@ -1,0 +1,227 @@
+//! A product against a rival, turn by turn: against cuBLAS, or with its epilogue against itself without.
+//!
+//! A GPU at its power limit drifts, so two measurements one after the other are not comparable to a few per cent. Here both sides
+//! are recorded as CUDA graphs that take about as long, on the same inputs in the same rotation, on one stream, and timed by the
+//! same marks; the two take turns, who begins alternates, and the ratio is the median over the pairs.
+
+mod cublas;
+mod graph;
+mod library;
+mod plan;
+
+use std::error::Error;
+use std::ffi::c_void;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tilework::{Device, Float, Tensor};
+
+use self::cublas::Cublas;
+use self::graph::Graph;
+use self::plan::{Plan, Way};
+use crate::case::{Case, Work};
+use crate::measure::{Effort, median};
+use crate::work::{Inputs, Output, run};
+
+/// The most calls in a graph.
+const MOST_CALLS: usize = 1024;
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+/// The rivals that there are on a CUDA device.
+pub struct Rivals {
+    device: Device,
+    stream: *mut c_void,
+    /// Or why it is not here.
+    cublas: Result<Cublas, String>,
+}
+
+impl Rivals {
+    /// `None` on other devices, where nothing can be recorded.
+    pub fn open(device: &Device) -> Option<Self> {
+        let stream = device.cuda_stream()?;
+        Some(Self { device: device.clone(), stream, cublas: Cublas::open(device) })
+    }
+
+    /// Which cuBLAS there is, or why there is none.
+    pub fn cublas(&self) -> String {
+        let version = self.cublas.as_ref().map_err(String::clone).and_then(Cublas::version);
+        version.map_or_else(|why| format!("nobody: {why}"), |version| format!("cuBLAS {version}"))
+    }
+
+    /// Races `case`, which takes about `once` and has run on all of `inputs`. Null if it has no rival.
+    pub fn race<T: Float>(&self, case: &Case, inputs: &[Inputs<T>], once: Duration, effort: Effort) -> Value {
+        let outcome = match case.work {
+            Work::Matmul(_) if case.group == "matmul" => match &self.cublas {
+                Ok(cublas) => self.against_cublas(cublas, case, inputs, once, effort),
+                Err(_) => Ok(json!({ "rival": "cuBLAS", "status": "absent" })),
+            },
+            Work::LinearResidual => self.against_plain(case, inputs, once, effort),
+            _ => return Value::Null,
+        };
+        outcome.unwrap_or_else(|error| json!({ "status": format!("failed: {error}") }))
+    }
+
+    fn against_cublas<T: Float>(
+        &self,
+        cublas: &Cublas,
+        case: &Case,
+        inputs: &[Inputs<T>],
+        once: Duration,
+        effort: Effort,
+    ) -> Outcome<Value> {
+        let plan = Plan::new(cublas, case)?;
+        let ours = product(case, &inputs[0])?;
+        let zeros = || Tensor::<T>::zeros(ours.shape(), &self.device);
+        let scratch = zeros()?;
+        let addresses = inputs.iter().map(addresses).collect::<Outcome<Vec<_>>>()?;
+        let mut rival = Rival { plan, addresses, out: address(&scratch)? };
+        let (way, theirs_once) = self.fastest(&rival)?;
+        let out = zeros()?;
+        rival.out = address(&out)?;
+        rival.call(&way, 0)?;
+        check_same(&ours, &out)?;
+        drop(ours);
+        let theirs = self.theirs(&rival, &way, calls(effort.batch, theirs_once, inputs.len()))?;
+        let ours = self.ours(case, inputs, calls(effort.batch, once, inputs.len()))?;
+        let mut row = self.take_turns(&ours, &theirs, effort)?;
+        row["rival"] = "cuBLAS".into();
+        row["by"] = way.to_string().into();
+        Ok(row)
+    }
+
+    /// The same product without what follows it.
+    fn against_plain<T: Float>(
+        &self,
+        case: &Case,
+        inputs: &[Inputs<T>],
+        once: Duration,
+        effort: Effort,
+    ) -> Outcome<Value> {
+        let plain = Case { work: Work::MATMUL, ..case.clone() };
+        run(&plain, &inputs[0])?;
+        let calls = calls(effort.batch, once, inputs.len());
+        let (ours, theirs) = (self.ours(case, inputs, calls)?, self.ours(&plain, inputs, calls)?);
+        let mut row = self.take_turns(&ours, &theirs, effort)?;
+        row["rival"] = "plain".into();
+        Ok(row)
+    }
+
+    /// Our side: outputs come from the pool, one after the other from the same block.
+    fn ours<T: Float>(&self, case: &Case, inputs: &[Inputs<T>], calls: usize) -> Outcome<Side> {
+        let graph = Graph::record(self.stream, || {
+            (0..calls).try_for_each(|i| run(case, &inputs[i % inputs.len()]).map(drop)).map_err(Into::into)
+        });
+        Ok(Side { graph: graph?, calls })
+    }
+
+    fn theirs(&self, rival: &Rival, way: &Way, calls: usize) -> Outcome<Side> {
+        let graph = Graph::record(self.stream, || (0..calls).try_for_each(|i| rival.call(way, i)));
+        Ok(Side { graph: graph?, calls })
+    }
+
+    /// The fastest of the ways of cuBLAS that work, and how long a call takes.
+    fn fastest(&self, rival: &Rival) -> Outcome<(Way, Duration)> {
+        let mut best: Option<(Way, Duration)> = None;
+        let mut refused = String::new();
+        for way in &rival.plan.ways {
+            // An algorithm may be proposed and still refuse.
+            if let Err(error) = rival.call(way, 0) {
+                refused = error.to_string();
+                continue;
+            }
+            let few = self.theirs(rival, way, 2)?;
+            few.seconds(&self.device)?;
+            let about = Duration::from_secs_f64(few.seconds(&self.device)?);
+            let many = self.theirs(rival, way, calls(Duration::from_millis(1), about, 2).min(64))?;
+            let mut time = f64::INFINITY;
+            for _ in 0..3 {
+                time = time.min(many.seconds(&self.device)?);
+            }
+            let time = Duration::from_secs_f64(time);
+            if best.is_none_or(|(_, shortest)| time < shortest) {
+                best = Some((*way, time));
+            }
+        }
+        best.ok_or_else(|| format!("no algorithm works: {refused}").into())
+    }
+
+    fn take_turns(&self, ours: &Side, theirs: &Side, effort: Effort) -> Outcome<Value> {
+        let seconds = |side: &Side| side.seconds(&self.device);
+        seconds(ours)?;
+        seconds(theirs)?;
+        let (mut our_times, mut their_times, mut ratios) = (vec![], vec![], vec![]);
+        for turn in 0..3 * effort.batches {
+            let (our, their) = if turn % 2 == 0 {
+                let our = seconds(ours)?;
+                (our, seconds(theirs)?)
+            } else {
+                let their = seconds(theirs)?;
+                (seconds(ours)?, their)
+            };
+            our_times.push(our);
+            their_times.push(their);
+            ratios.push(their / our);
+        }
+        Ok(
+            json!({ "status": "ok", "ours_s": median(our_times), "theirs_s": median(their_times), "ratio": median(ratios) }),
+        )
+    }
+}
+
+/// One side of a race: its calls, recorded.
+struct Side {
+    graph: Graph,
+    calls: usize,
+}
+
+impl Side {
+    /// Seconds for a call.
+    fn seconds(&self, device: &Device) -> Outcome<f64> {
+        Ok(self.graph.time(device)?.as_secs_f64() / self.calls as f64)
+    }
+}
+
+/// cuBLAS's side of a race, to be recorded.
+struct Rival<'a> {
+    plan: Plan<'a>,
+    /// Of a and b in each set of inputs.
+    addresses: Vec<[u64; 2]>,
+    out: u64,
+}
+
+impl Rival<'_> {
+    /// Call number `i`, on the inputs whose turn it is.
+    fn call(&self, way: &Way, i: usize) -> Outcome<()> {
+        let [a, b] = self.addresses[i % self.addresses.len()];
+        Ok(self.plan.call(way, a, b, self.out)?)
+    }
+}
+
+/// How many calls a graph has: all inputs have a turn, and it takes about `batch`.
+fn calls(batch: Duration, once: Duration, sets: usize) -> usize {
+    let calls = (batch.as_secs_f64() / once.as_secs_f64().max(1e-9)).ceil() as usize;
+    calls.max(sets).clamp(1, MOST_CALLS)
+}
+
+fn addresses<T: Float>(inputs: &Inputs<T>) -> Outcome<[u64; 2]> {
+    Ok([address(&inputs.a)?, address(inputs.b.as_ref().ok_or("no second factor")?)?])
+}
+
+fn address<T: Float>(x: &Tensor<T>) -> Outcome<u64> {
+    Ok(x.cuda_pointer().ok_or("not a CUDA device")?)
+}
+
+fn product<T: Float>(case: &Case, inputs: &Inputs<T>) -> Outcome<Tensor<T>> {
+    match run(case, inputs)? {
+        Output::Tensor(out) => Ok(out),
+        _ => Err("not a tensor".into()),
+    }
+}
+
+/// What computes something else is no rival. Ours was verified; theirs has to agree with it to well within the coarsest rounding.
+fn check_same<T: Float>(ours: &Tensor<T>, theirs: &Tensor<T>) -> Outcome<()> {
+    let largest = |x: &Tensor<T>| x.abs()?.max()?.item();
+    let (apart, size) = (largest(&ours.sub(theirs)?)?.to_f64(), largest(ours)?.to_f64());
+    if apart <= 0.02 * size { Ok(()) } else { Err(format!("results differ by {apart:e}, at {size:e}").into()) }
+}
