@@ -61,6 +61,16 @@ pub enum Error {
         /// What is wrong with it and what is allowed.
         reason: String,
     },
+    /// An equation of labelled axes that cannot be read, or that does not fit the operands.
+    #[error("{op}: the equation {equation:?} is not usable: {reason}")]
+    InvalidEquation {
+        /// The operation.
+        op: &'static str,
+        /// The equation.
+        equation: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A reduction without identity (`max`, `argmin`, ...) over zero elements.
     #[error("{op}: no elements to reduce in shape {shape:?} over axes {axes:?}, and {op} has no value for none")]
     EmptyReduction {

@@ -1,5 +1,6 @@
 //! The operations, a file per family: public methods with their documentation, their checks, and the call into the backend.
 
+mod einsum;
 pub(crate) mod elementwise;
 mod matmul;
 mod norm;

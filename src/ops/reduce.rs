@@ -60,7 +60,12 @@ impl<T: Number> Tensor<T> {
     /// The sum of elementwise products of two tensors of one shape, as a rank-0 tensor; half types accumulate in f32.
     pub(crate) fn inner_product(&self, rhs: &Self) -> Result<Self> {
         let axes: Dims = (0..self.ndim()).collect();
-        run(Reduce::Dot, self, Some(rhs), &axes)
+        self.dot_axes(rhs, &axes)
+    }
+
+    /// [`inner_product`](Self::inner_product) over the set `axes`, which disappear.
+    pub(crate) fn dot_axes(&self, rhs: &Self, axes: &[usize]) -> Result<Self> {
+        run(Reduce::Dot, self, Some(rhs), axes)
     }
 }
 

@@ -12,6 +12,7 @@ pub fn cases(suite: &mut Suite) {
     suite.general(FAMILY, "reductions", "axes", reductions);
     suite.general(FAMILY, "softmax and norms", "axes and weights", rows);
     suite.general(FAMILY, "matmul", "shapes", matmul);
+    suite.general(FAMILY, "einsum", "equations", einsum);
     suite.general(FAMILY, "views", "axes and bounds", views);
     suite.general(FAMILY, "construct", "shapes and arguments", construct);
     suite.general(FAMILY, "devices", "mixed", mixed_devices);
@@ -140,6 +141,35 @@ fn matmul(ctx: &Context) -> Outcome {
     Ok(())
 }
 
+fn einsum(ctx: &Context) -> Outcome {
+    let (a, b) = (zeros(ctx, &[2, 3])?, zeros(ctx, &[4, 5])?);
+    for (equation, reason) in [
+        ("ij", "it has 1 operands, and 2 are given"),
+        ("ij,jk->ik", "label j has length 4 in operand 1 and 3 before it"),
+        ("ij,k->k", "operand 1 has 1 labels for the 2 axes of shape [4, 5]"),
+        ("ij,kl->im", "label m of the result is in no operand"),
+        ("ij,kl->ii", "label i is twice in the result"),
+        ("ij,k1->i", "'1' is no label; labels are the letters a to z and A to Z"),
+        ("ij,k..->i", "an ellipsis is three dots, once in an operand"),
+        ("...,...", "axis 1 from the end of the ellipsis has length 5 in operand 1 and 3 before it"),
+    ] {
+        ctx.at(equation);
+        let (equation, reason) = (equation.to_owned(), reason.to_owned());
+        ctx.check_error(
+            Tensor::einsum(&equation, &[&a, &b]),
+            &Error::InvalidEquation { op: "einsum", equation: equation.clone(), reason },
+        );
+    }
+    ctx.at("no operands");
+    let error = Error::InvalidEquation {
+        op: "einsum",
+        equation: String::new(),
+        reason: "it has 1 operands, and 0 are given".into(),
+    };
+    ctx.check_error(Tensor::<f32>::einsum("", &[]), &error);
+    Ok(())
+}
+
 fn views(ctx: &Context) -> Outcome {
     let x = zeros(ctx, &[2, 3])?;
     let bounds = |op, what: &str| Error::OutOfBounds { op, what: what.into(), shape: vec![2, 3] };
@@ -236,6 +266,7 @@ fn mixed_devices(ctx: &Context) -> Outcome {
     ctx.check_error(a.layer_norm(1, None, Some(&row), 1e-5), &mixed("layer_norm"));
     let options = MatmulOptions { bias: Some(&row), ..Default::default() };
     ctx.check_error(a.matmul_with(&a, options), &mixed("matmul"));
+    ctx.check_error(Tensor::einsum("ij,jk->ik", &[&a, &b]), &mixed("einsum"));
     Ok(())
 }
 

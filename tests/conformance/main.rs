@@ -18,6 +18,7 @@ mod vocabulary;
 
 mod convert;
 mod determinism;
+mod einsum;
 mod elementwise;
 mod errors;
 mod faults;
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
     softmax::cases(&mut suite);
     norm::cases(&mut suite);
     matmul::cases(&mut suite);
+    einsum::cases(&mut suite);
     random::cases(&mut suite);
     sizes::cases(&mut suite);
     determinism::cases(&mut suite);
