@@ -264,7 +264,7 @@ const _: () = {
     ["Offset of field: TwMatrix::batch"][::core::mem::offset_of!(TwMatrix, batch) - 24usize];
     ["Offset of field: TwMatrix::aligned"][::core::mem::offset_of!(TwMatrix, aligned) - 40usize];
 };
-#[doc = " out = activation(a @ b + bias) + residual, for [m, k] @ [k, n] over the matrices of two batch axes. Bias and residual have the\n shape of out (stride 0 where broadcast)."]
+#[doc = " out = activation(alpha * (a @ b) + bias) * multiply + beta * c, for [m, k] @ [k, n] over the matrices of two batch axes. The\n operands besides a and b have the shape of out (stride 0 where broadcast), and drop out where they are absent."]
 #[repr(C)]
 #[derive(Debug, Default, Copy, Clone)]
 pub struct TwMatmul {
@@ -277,7 +277,7 @@ pub struct TwMatmul {
     pub n: u64,
     pub k: u64,
     pub batch: [u32; 2usize],
-    #[doc = " 0 none, 1 relu, 2 gelu, 3 silu."]
+    #[doc = " 0 none, 1 relu, 2 gelu, 3 silu, 4 sigmoid."]
     pub activation: u32,
     #[doc = " The grid of output tiles of one matrix, and how many rows of tiles are walked together (tilework/matmul/schedule.h)."]
     pub tiles_m: u32,
@@ -286,6 +286,7 @@ pub struct TwMatmul {
     #[doc = " 1 where the output leaves through its tensor map, as it is."]
     pub store_boxes: u32,
     pub multiply: TwMatrix,
+    #[doc = " The bits of the type that is accumulated in."]
     pub alpha: u64,
     pub beta: u64,
 }
