@@ -46,6 +46,15 @@ fn product_cases<T: TestElement + Number>(suite: &mut Suite) {
         {
             exact::<T>(ctx, &mut rng, &[m, k], &[k, n], [Physical::Contiguous; 2])?;
         }
+        // A few rows or columns, of lines that are multiples of 16 bytes.
+        for rows in [1, 3, 4, 8, 11, 16, 30] {
+            for [k, n] in [[1040, 392], [2000, 136]] {
+                for right in [Physical::Contiguous, Physical::Transposed] {
+                    exact::<T>(ctx, &mut rng, &[rows, k], &[k, n], [Physical::Contiguous, right])?;
+                    exact::<T>(ctx, &mut rng, &[n, k], &[k, rows], [right, Physical::Transposed])?;
+                }
+            }
+        }
         if ctx.scaled(false, false, true) {
             exact::<T>(ctx, &mut rng, &[2048, 1025], &[1025, 2047], [Physical::Contiguous; 2])?;
         }
@@ -53,7 +62,7 @@ fn product_cases<T: TestElement + Number>(suite: &mut Suite) {
     });
     suite.case::<T>(FAMILY, NAME, "layouts", probe::<T>, |ctx| {
         let mut rng = ctx.rng();
-        for [m, k, n] in [[5, 7, 6], [65, 130, 67]] {
+        for [m, k, n] in [[5, 7, 6], [65, 130, 67], [6, 264, 136], [56, 40, 64]] {
             for left in ctx.some(Physical::ALL) {
                 for right in ctx.some(Physical::ALL) {
                     exact::<T>(ctx, &mut rng, &[m, k], &[k, n], [left, right])?;
@@ -64,13 +73,15 @@ fn product_cases<T: TestElement + Number>(suite: &mut Suite) {
     });
     suite.case::<T>(FAMILY, NAME, "batches and vectors", probe::<T>, |ctx| {
         let mut rng = ctx.rng();
-        let shapes: [[&[usize]; 2]; 12] = [
+        let shapes: [[&[usize]; 2]; 14] = [
             [&[3, 4, 5], &[3, 5, 6]],
             [&[3, 4, 5], &[5, 6]],
             [&[4, 5], &[3, 5, 6]],
             [&[2, 1, 4, 5], &[1, 3, 5, 6]],
             [&[300, 2, 3], &[300, 3, 2]],
             [&[2, 65, 33], &[2, 33, 70]],
+            [&[2, 3, 7, 96], &[3, 96, 160]],
+            [&[2, 3, 40, 64], &[3, 64, 56]],
             [&[5], &[5]],
             [&[5], &[5, 6]],
             [&[4, 5], &[5]],
@@ -114,7 +125,7 @@ fn product_cases<T: TestElement + Number>(suite: &mut Suite) {
         suite.case::<T>(FAMILY, NAME, "nan and infinity", probe::<T>, |ctx| {
             // A NaN reaches its row or column and nothing else, and a zero does not hide it.
             for special in [f64::NAN, f64::INFINITY] {
-                for [m, k, n] in [[5, 9, 6], [70, 40, 66]] {
+                for [m, k, n] in [[5, 9, 6], [70, 40, 66], [9, 72, 136], [24, 16, 8]] {
                     let mut a: Vec<T> = ctx.rng().small_ints(m * k, 2);
                     a[k + k / 2] = T::from_f64(special);
                     let b: Vec<T> = (0..k * n).map(|i| if i % 2 == 0 { T::ZERO } else { T::ONE }).collect();
@@ -341,7 +352,7 @@ fn factor_cases<T: TestElement + Number>(suite: &mut Suite) {
         return;
     }
     suite.case::<T>(FAMILY, "matmul_with", "nan times zero", probe::<T>, |ctx| {
-        for [m, k, n] in [[1, 9, 33], [5, 9, 6], [70, 40, 66], [128, 64, 128]] {
+        for [m, k, n] in [[1, 9, 33], [5, 9, 6], [5, 96, 136], [70, 40, 66], [128, 64, 128]] {
             let full = |shape: [usize; 2], value: f64| Tensor::full(shape, T::from_f64(value), &ctx.device);
             let nan = |shape: [usize; 2]| full(shape, f64::NAN);
             let expect = |y: Tensor<T>, value: f64| -> Outcome {

@@ -29,6 +29,22 @@ __device__ __forceinline__ void cluster_barrier() {
     asm volatile("barrier.cluster.arrive.release.aligned;\n\tbarrier.cluster.wait.acquire.aligned;" ::: "memory");
 }
 
+// The halves of a barrier that publishes nothing: the first does not wait.
+__device__ __forceinline__ void cluster_arrive_relaxed() { asm volatile("barrier.cluster.arrive.relaxed.aligned;" ::: "memory"); }
+__device__ __forceinline__ void cluster_wait() { asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory"); }
+
+// Writes 16 bytes to the same address in block `rank` of the cluster; they arrive at its barrier.
+__device__ __forceinline__ void send_floats(uint32_t to, uint32_t barrier, uint32_t rank, float4 x) {
+    asm volatile(
+        "{\n\t"
+        ".reg .b32 remote, remote_barrier;\n\t"
+        "mapa.shared::cluster.u32 remote, %0, %2;\n\t"
+        "mapa.shared::cluster.u32 remote_barrier, %1, %2;\n\t"
+        "st.async.shared::cluster.mbarrier::complete_tx::bytes.v4.f32 [remote], {%3, %4, %5, %6}, [remote_barrier];\n\t"
+        "}" ::"r"(to), "r"(barrier), "r"(rank), "f"(x.x), "f"(x.y), "f"(x.z), "f"(x.w)
+        : "memory");
+}
+
 // A barrier of `threads` threads of the block; `id` is 1 to 15, 0 being __syncthreads.
 __device__ __forceinline__ void named_barrier(uint32_t id, uint32_t threads) {
     asm volatile("bar.sync %0, %1;" ::"r"(id), "r"(threads) : "memory");

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use cudarc::driver::sys;
 use cudarc::driver::sys::CUtensorMapDataType as MapType;
+use cudarc::driver::sys::CUtensorMapL2promotion as Promotion;
 pub(crate) use cudarc::driver::sys::CUtensorMapSwizzle as Swizzle;
 
 use super::Cuda;
@@ -80,34 +81,52 @@ impl TensorMap {
     }
 }
 
+/// How often what a map describes is read, which decides how much the L2 cache fetches at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Reads {
+    /// By several blocks: 256 bytes.
+    Shared,
+    /// Once, as a stream: 128 bytes, a line of a box.
+    Once,
+}
+
 /// The maps encoded so far.
 #[derive(Default)]
-pub(crate) struct TensorMaps(Mutex<HashMap<BoxedTensor, Arc<TensorMap>>>);
+pub(crate) struct TensorMaps(Mutex<HashMap<(BoxedTensor, Reads), Arc<TensorMap>>>);
 
 impl Cuda {
     /// The map of `tensor`, encoded now or earlier. Elements outside the tensor read as zero and are not written.
     pub fn tensor_map(&self, op: &'static str, tensor: &BoxedTensor) -> Result<Arc<TensorMap>> {
+        self.tensor_map_for(op, tensor, Reads::Shared)
+    }
+
+    /// As [`Cuda::tensor_map`], for a tensor that is read in that way.
+    pub fn tensor_map_for(&self, op: &'static str, tensor: &BoxedTensor, reads: Reads) -> Result<Arc<TensorMap>> {
         if !tensor.is_encodable() {
             let reason = format!("a tensor map can't describe {tensor:x?}");
             return Err(Error::InvalidArgument { op, reason });
         }
         let mut maps = self.tensor_maps.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(map) = maps.get(tensor) {
+        if let Some(map) = maps.get(&(*tensor, reads)) {
             return Ok(Arc::clone(map));
         }
-        let map = Arc::new(self.encode(op, tensor)?);
+        let map = Arc::new(self.encode(op, tensor, reads)?);
         if maps.len() >= MOST {
             maps.clear();
         }
-        maps.insert(*tensor, Arc::clone(&map));
+        maps.insert((*tensor, reads), Arc::clone(&map));
         Ok(map)
     }
 
-    fn encode(&self, op: &'static str, tensor: &BoxedTensor) -> Result<TensorMap> {
+    fn encode(&self, op: &'static str, tensor: &BoxedTensor, reads: Reads) -> Result<TensorMap> {
         let context = self.context();
         context.make_current(Some(op))?;
         let mut map = sys::CUtensorMap { opaque: [0; 16] };
         let steps = [1u32; 5];
+        let promotion = match reads {
+            Reads::Shared => Promotion::CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
+            Reads::Once => Promotion::CU_TENSOR_MAP_L2_PROMOTION_L2_128B,
+        };
         // SAFETY: the arrays have at least `rank` entries (the strides one less, from axis 1 on), and `map` is aligned as its type
         // demands; the driver checks the values and reads no device memory.
         let code = unsafe {
@@ -122,7 +141,7 @@ impl Cuda {
                 steps.as_ptr(),
                 sys::CUtensorMapInterleave::CU_TENSOR_MAP_INTERLEAVE_NONE,
                 tensor.swizzle,
-                sys::CUtensorMapL2promotion::CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
+                promotion,
                 sys::CUtensorMapFloatOOBfill::CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE,
             )
         };

@@ -4,6 +4,7 @@
 //! costs are relative, measured on one GPU, and only their ratios matter.
 
 use super::problem::Problem;
+use super::{burst, skinny};
 use crate::backend::cuda::abi::TwMatrix;
 use crate::dtype::DType;
 
@@ -13,6 +14,8 @@ pub(super) struct Gpu {
     pub multiprocessors: u32,
     /// Whether there is code of the Hopper kernel for this GPU and dtype.
     pub has_wgmma: bool,
+    /// Whether there is code of the kernel for a few rows.
+    pub has_skinny: bool,
     /// Whether the GPU has the tensor cores of `mma.rs`.
     pub has_mma: bool,
 }
@@ -22,6 +25,10 @@ pub(super) struct Gpu {
 pub(super) enum Choice {
     /// One row times a matrix.
     Row,
+    /// A few rows times a matrix, in clusters of this many blocks; or a few columns, as the transpose.
+    Skinny { transpose: bool, cluster: u32 },
+    /// Small matrices of 16-bit elements.
+    Burst,
     /// Ordinary arithmetic.
     Simt(SimtTile),
     /// Tensor cores of any GPU that has them.
@@ -90,9 +97,18 @@ const SIMT: [(SimtTile, f64, f64); 4] = [
     (SimtTile::T32x64, 0.0865, 0.046),
 ];
 
+/// Stages of k that a block of `skinny.rs` reads one after another without much loss.
+const FEW_STAGES: u64 = 8;
+
 /// The kernel for `problem`, or `None` where the GPU has none for its dtype.
 pub(super) fn choose(problem: &Problem, gpu: &Gpu) -> Option<Choice> {
     let p = &problem.parameters;
+    if is_small(problem, gpu) {
+        return Some(Choice::Burst);
+    }
+    if let Some(choice) = skinny(problem, gpu) {
+        return Some(choice);
+    }
     if p.m == 1 {
         return Some(Choice::Row);
     }
@@ -135,19 +151,59 @@ fn fastest<C: Copy, const N: usize>(candidates: [C; N], cost: impl Fn(&C) -> f64
     best
 }
 
-/// Whether the tensor memory accelerator can read both factors: lines of stride 1, everything aligned, 31-bit coordinates, strides
-/// that are positive and below 2^40 bytes. A line that repeats (stride 0) has no map; a matrix that does is one for all the batch.
+/// Whether the product is one of small matrices whose lines are aligned.
+fn is_small(problem: &Problem, gpu: &Gpu) -> bool {
+    let p = &problem.parameters;
+    let sides = [p.m, p.n].iter().all(|side| (2..=burst::SIDE).contains(side));
+    gpu.has_mma
+        && burst::module(problem.dtype).is_some()
+        && sides
+        && p.k <= burst::SIDE
+        && p.a.aligned == 1
+        && p.b.aligned == 1
+}
+
+/// A few rows or columns by a matrix.
+fn skinny(problem: &Problem, gpu: &Gpu) -> Option<Choice> {
+    let p = &problem.parameters;
+    let [rows, columns] = [p.m.min(p.n), p.m.max(p.n)];
+    if !gpu.has_skinny || rows > skinny::most_rows(problem.dtype) || !can_box(problem) {
+        return None;
+    }
+    // The rows are read along k alone.
+    let transpose = p.m > p.n;
+    let along_k = if transpose { p.b.row == 1 } else { p.a.column == 1 };
+    // A block for every multiprocessor; where there are about as many or more anyway, shorter ones.
+    let blocks = columns.div_ceil(skinny::COLUMNS.into()) * batch(problem);
+    let multiprocessors = u64::from(gpu.multiprocessors);
+    let fitting = match blocks {
+        _ if 2 * blocks <= multiprocessors => multiprocessors / blocks,
+        _ if blocks < multiprocessors => 4,
+        _ => 2,
+    };
+    let stages = p.k.div_ceil(skinny::depth(problem.dtype).into());
+    let cluster = fitting.min(stages / 2).clamp(1, 8);
+    // Where even so most multiprocessors would read nothing, other kernels share k among more blocks.
+    let enough = 2 * blocks * cluster >= multiprocessors || stages <= 8 * FEW_STAGES;
+    (along_k && enough).then_some(Choice::Skinny { transpose, cluster: cluster as u32 })
+}
+
+/// Whether the tensor memory accelerator can read both factors.
 fn can_box(problem: &Problem) -> bool {
     let p = &problem.parameters;
-    let limit = (1i64 << 40) / problem.dtype.size() as i64;
-    let factor = |x: &TwMatrix, rows: u64, columns: u64| {
-        let repeats = (x.row == 0 && rows != 1) || (x.column == 0 && columns != 1);
-        let strides = [x.row, x.column, x.batch[0], x.batch[1]];
-        x.aligned == 1 && !repeats && strides.iter().all(|stride| (0..limit).contains(stride))
-    };
-    factor(&p.a, p.m, p.k)
-        && factor(&p.b, p.k, p.n)
-        && [p.m, p.n, p.k].iter().all(|length| (1..1 << 31).contains(length))
+    is_boxable(problem.dtype, &p.a, [p.m, p.k]) && is_boxable(problem.dtype, &p.b, [p.k, p.n])
+}
+
+/// Whether the tensor memory accelerator can read a factor: lines of stride 1, everything aligned, 31-bit coordinates, strides that
+/// are positive and below 2^40 bytes. A line that repeats (stride 0) has no map; a matrix that does is one for all the batch.
+fn is_boxable(dtype: DType, x: &TwMatrix, [rows, columns]: [u64; 2]) -> bool {
+    let limit = (1i64 << 40) / dtype.size() as i64;
+    let repeats = (x.row == 0 && rows != 1) || (x.column == 0 && columns != 1);
+    let strides = [x.row, x.column, x.batch[0], x.batch[1]];
+    x.aligned == 1
+        && !repeats
+        && strides.iter().all(|stride| (0..limit).contains(stride))
+        && [rows, columns].iter().all(|length| (1..1 << 31).contains(length))
 }
 
 #[cfg(test)]
@@ -156,7 +212,7 @@ mod tests {
     use crate::backend::Precision;
     use crate::backend::cuda::abi::TwMatmul;
 
-    const H200: Gpu = Gpu { multiprocessors: 132, has_wgmma: true, has_mma: true };
+    const H200: Gpu = Gpu { multiprocessors: 132, has_wgmma: true, has_skinny: true, has_mma: true };
 
     fn problem(dtype: DType, m: u64, n: u64, k: u64) -> Problem {
         let matrix = |columns: u64| TwMatrix {
@@ -199,17 +255,50 @@ mod tests {
         let mut repeated = problem(DType::BF16, 1024, 1024, 1024);
         repeated.parameters.a.row = 0;
         assert_eq!(choose(&repeated, &H200), Some(Choice::Mma), "one row for all");
-        let ampere = Gpu { multiprocessors: 108, has_wgmma: false, has_mma: true };
+        let ampere = Gpu { multiprocessors: 108, has_wgmma: false, has_skinny: false, has_mma: true };
         assert_eq!(choose(&problem(DType::F16, 1024, 1024, 1024), &ampere), Some(Choice::Mma));
-        let turing = Gpu { multiprocessors: 68, has_wgmma: false, has_mma: false };
+        let turing = Gpu { multiprocessors: 68, has_wgmma: false, has_skinny: false, has_mma: false };
         assert_eq!(choose(&problem(DType::F16, 1024, 1024, 1024), &turing), None);
     }
 
     #[test]
     fn a_row_has_its_own_kernel() {
-        for dtype in DType::ALL {
+        for dtype in [DType::F64, DType::I32, DType::I64, DType::U8, DType::U32] {
             assert_eq!(chosen(dtype, 1, 4096, 4096), Some(Choice::Row));
         }
+        assert_eq!(chosen(DType::F32, 1, 4095, 4096), Some(Choice::Row), "lines that are not aligned");
+        let ampere = Gpu { multiprocessors: 108, has_wgmma: false, has_skinny: false, has_mma: true };
+        assert_eq!(choose(&problem(DType::BF16, 1, 4096, 4096), &ampere), Some(Choice::Row));
+    }
+
+    #[test]
+    fn a_few_rows_or_columns_are_read_by_all_multiprocessors() {
+        let skinny = |cluster| Some(Choice::Skinny { transpose: false, cluster });
+        for (dtype, most) in [(DType::BF16, 32), (DType::F16, 32), (DType::F32, 16)] {
+            for rows in [1, 2, 16, most] {
+                assert_eq!(chosen(dtype, rows, 4096, 4096), skinny(4), "32 blocks of 128 columns");
+                assert_eq!(chosen(dtype, rows, 8192, 8192), skinny(2), "64 blocks");
+                assert_eq!(chosen(dtype, rows, 14336, 4096), skinny(4), "112 blocks");
+                assert_eq!(chosen(dtype, rows, 32768, 4096), skinny(2), "256 blocks");
+            }
+            assert!(!matches!(chosen(dtype, most + 1, 4096, 4096), Some(Choice::Skinny { .. })));
+            assert!(!matches!(chosen(dtype, 16, 64, 65536), Some(Choice::Skinny { .. })), "eight blocks are too few");
+        }
+        let mut columns = problem(DType::BF16, 4096, 16, 4096);
+        assert!(!matches!(choose(&columns, &H200), Some(Choice::Skinny { .. })), "columns that do not run along k");
+        (columns.parameters.b.row, columns.parameters.b.column) = (1, 4096);
+        assert_eq!(choose(&columns, &H200), Some(Choice::Skinny { transpose: true, cluster: 4 }));
+    }
+
+    #[test]
+    fn small_matrices_have_their_own_kernel() {
+        for dtype in [DType::BF16, DType::F16] {
+            assert_eq!(chosen(dtype, 64, 64, 64), Some(Choice::Burst));
+            assert_eq!(chosen(dtype, 24, 8, 0), Some(Choice::Burst));
+            assert_ne!(chosen(dtype, 64, 64, 72), Some(Choice::Burst));
+            assert_ne!(chosen(dtype, 64, 63, 64), Some(Choice::Burst), "lines that are not aligned");
+        }
+        assert!(matches!(chosen(DType::F32, 64, 64, 64), Some(Choice::Simt(_))));
     }
 
     #[test]

@@ -4,11 +4,13 @@
 //! function of shape, layout, dtype and GPU, so that the same product has the same bits in every run. Each kind of kernel has
 //! a file here with its table of instances, as it has one below `cuda/`.
 
+mod burst;
 mod choose;
 mod mma;
 mod problem;
 mod row;
 mod simt;
+mod skinny;
 mod wgmma;
 
 use self::choose::{Choice, Gpu, choose};
@@ -38,11 +40,14 @@ pub(super) fn matmul(cuda: &Cuda, op: Matmul, out: Operand) -> Result<()> {
     let gpu = Gpu {
         multiprocessors: context.multiprocessors,
         has_wgmma: wgmma::module(dtype).is_some_and(|module| kernels::has_module(context, module)),
+        has_skinny: skinny::module(dtype).is_some_and(|module| kernels::has_module(context, module)),
         has_mma: context.capability >= 80,
     };
     for problem in problems(&op, &out) {
         match choose(&problem, &gpu) {
             Some(Choice::Row) => row::launch(cuda, &problem)?,
+            Some(Choice::Skinny { transpose, cluster }) => skinny::launch(cuda, &problem, transpose, cluster)?,
+            Some(Choice::Burst) => burst::launch(cuda, &problem)?,
             Some(Choice::Simt(tile)) => simt::launch(cuda, &problem, tile)?,
             Some(Choice::Mma) => mma::launch(cuda, &problem)?,
             Some(Choice::Wgmma(tile, cluster)) => wgmma::launch(cuda, &problem, tile, cluster)?,

@@ -168,7 +168,7 @@ fn is_aligned(matrix: &TwMatrix, size: i64) -> bool {
     matrix.pointer.is_multiple_of(16) && [across, outer, inner].iter().all(|stride| (stride * size) % 16 == 0)
 }
 
-fn transposed(p: &TwMatmul) -> TwMatmul {
+pub(super) fn transposed(p: &TwMatmul) -> TwMatmul {
     let flip = |x: TwMatrix| TwMatrix { row: x.column, column: x.row, ..x };
     TwMatmul {
         a: flip(p.b),

@@ -87,7 +87,12 @@ pub(super) fn launch(cuda: &Cuda, problem: &Problem, tile: WgmmaTile, cluster: u
 }
 
 /// The map of a matrix of `shape` rows and columns with two batch axes, whose boxes are `lines` of `length` along its stride of 1.
-fn boxes(problem: &Problem, x: &TwMatrix, [rows, columns]: [u64; 2], [lines, length]: [u32; 2]) -> BoxedTensor {
+pub(super) fn boxes(
+    problem: &Problem,
+    x: &TwMatrix,
+    [rows, columns]: [u64; 2],
+    [lines, length]: [u32; 2],
+) -> BoxedTensor {
     let size = problem.dtype.size() as u64;
     let (inner, outer, across) = match Direction::of(x) {
         Direction::RowMajor => (columns, rows, x.row),

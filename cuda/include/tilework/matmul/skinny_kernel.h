@@ -1,0 +1,258 @@
+// The product of a few rows with a matrix (sm_90a): what counts is that the matrix, the weights, comes from memory at full speed.
+//
+// A block owns 128 columns. The blocks of a cluster share k: they take turns at its stages of 128 bytes, so that what they read at a
+// time lies together. The tensor memory accelerator fills a ring of stages ahead of the arithmetic; one thread refills a stage as
+// soon as all warps have read it. The weights are the wide factor of the tensor cores' product and the few rows its narrow one, so
+// hardly anything is multiplied for nothing: four warps have 32 columns each. Exact f32 has no tensor cores: there each of eight
+// warps has all columns, four a lane, at every eighth group of four k.
+//
+// At the end each block sends every other one of its cluster the sums that it is to finish. They are added in order of rank, so
+// the result is the same in every run.
+#pragma once
+
+#include "tilework/cluster.h"
+#include "tilework/dependent.h"
+#include "tilework/matmul/epilogue.h"
+#include "tilework/mbarrier.h"
+#include "tilework/mma.h"
+#include "tilework/tma.h"
+#include "tilework/wgmma_descriptor.h"
+
+namespace tw {
+
+template <typename T, int ROWS>
+struct SkinnyShape {
+    static constexpr int N = 128;
+    // What is in flight on a multiprocessor should be some 80 KiB: more is slower.
+    static constexpr int STAGES = ROWS <= 16 ? 5 : 4;
+    // Elements along k of a stage.
+    static constexpr int K = 128 / sizeof(T);
+    // 16-bit warps share the columns of a stage, f32 ones its depth.
+    static constexpr int WARPS = sizeof(T) == 2 ? 4 : 8;
+    static constexpr int THREADS = 32 * WARPS;
+    static constexpr uint32_t WEIGHT_BYTES = N * 128;
+    static constexpr uint32_t STAGE_BYTES = WEIGHT_BYTES + (ROWS + 7) / 8 * 1024;
+    // A row of sums; the padding spreads writers over the banks.
+    static constexpr int PITCH = N + 4;
+    static constexpr uint32_t RECEIVED = STAGES * STAGE_BYTES;
+    static constexpr uint32_t BARRIERS = RECEIVED + ROWS * N * 4 + 8 * 16;
+    static constexpr uint32_t SHARED_BYTES = 1024 + BARRIERS + 16 * STAGES + 16;
+    static_assert((sizeof(T) == 2 ? 1 : 8) * ROWS * PITCH * 4 <= STAGES * STAGE_BYTES, "the sums fit where the ring was");
+};
+
+__device__ __forceinline__ float4 load_shared(uint32_t at) {
+    float4 x;
+    asm volatile("ld.shared.v4.f32 {%0, %1, %2, %3}, [%4];" : "=f"(x.x), "=f"(x.y), "=f"(x.z), "=f"(x.w) : "r"(at));
+    return x;
+}
+
+// The 16 bytes of 8 elements from (l, k) on; a row of 128 bytes runs along k, or along l in blocks of 64.
+__device__ __forceinline__ uint32_t skinny_chunk(Major major, uint32_t l, uint32_t k) {
+    return major == K_MAJOR ? l * 128 + (((k / 8) ^ (l & 7)) << 4) : l / 64 * 8192 + k * 128 + (((l % 64 / 8) ^ (k & 7)) << 4);
+}
+
+// The sums of a warp of 16-bit products: 32 columns, as two tiles of 16, by ROWS rows.
+template <typename T, Major W, int ROWS>
+struct SkinnySums {
+    static constexpr int COUNT = ROWS / 8;
+    float d[2][COUNT][4] = {};
+
+    __device__ __forceinline__ void add(uint32_t stage, uint32_t part, uint32_t lane) {
+        uint32_t rows = stage + 128 * 128;
+#pragma unroll
+        for (int k = 0; k < 64; k += 32) {
+            uint32_t x[COUNT][4], w[2][2][4];
+#pragma unroll
+            for (int j = 0; j < COUNT; ++j) load_matrices<false>(x[j], rows + skinny_chunk(K_MAJOR, 8 * j + lane % 8, k + lane / 8 * 8));
+#pragma unroll
+            for (int i = 0; i < 2; ++i) {
+#pragma unroll
+                for (int h = 0; h < 2; ++h) {
+                    uint32_t n = part * 32 + 16 * i;
+                    uint32_t at = W == K_MAJOR ? skinny_chunk(W, n + lane % 16, k + 16 * h + lane / 16 * 8)
+                                               : skinny_chunk(W, n + lane / 8 % 2 * 8, k + 16 * h + lane % 8 + lane / 16 * 8);
+                    load_matrices<W == MN_MAJOR>(w[i][h], stage + at);
+                }
+            }
+#pragma unroll
+            for (int h = 0; h < 2; ++h) {
+#pragma unroll
+                for (int i = 0; i < 2; ++i) {
+#pragma unroll
+                    for (int j = 0; j < COUNT; ++j) mma<T>(d[i][j], w[i][h], x[j][2 * h], x[j][2 * h + 1]);
+                }
+            }
+        }
+    }
+
+    template <int PITCH>
+    __device__ __forceinline__ void store(float* to, uint32_t part, uint32_t lane) const {
+#pragma unroll
+        for (int i = 0; i < 2; ++i) {
+#pragma unroll
+            for (int j = 0; j < COUNT; ++j) {
+#pragma unroll
+                for (int r = 0; r < 4; ++r) {
+                    to[(8 * j + lane % 4 * 2 + r % 2) * PITCH + part * 32 + 16 * i + lane / 4 + 8 * (r / 2)] = d[i][j][r];
+                }
+            }
+        }
+    }
+};
+
+// Those of f32: 128 columns, four a lane, by ROWS rows, at four k of each stage.
+template <Major W, int ROWS>
+struct SkinnySums<float, W, ROWS> {
+    float sums[ROWS][4] = {};
+
+    __device__ __forceinline__ void add(uint32_t stage, uint32_t part, uint32_t lane) {
+        // w[i][k]: column i of the lane's four.
+        float w[4][4];
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+            if constexpr (W == K_MAJOR) {
+                float4 x = load_shared(stage + (lane + 32 * i) * 128 + ((part ^ (lane & 7)) << 4));
+                w[i][0] = x.x, w[i][1] = x.y, w[i][2] = x.z, w[i][3] = x.w;
+            } else {
+                uint32_t k = 4 * part + i;
+                float4 x = load_shared(stage + lane / 8 * 4096 + k * 128 + (((lane & 7) ^ (k & 7)) << 4));
+                w[0][i] = x.x, w[1][i] = x.y, w[2][i] = x.z, w[3][i] = x.w;
+            }
+        }
+#pragma unroll
+        for (int m = 0; m < ROWS; ++m) {
+            float4 x = load_shared(stage + 128 * 128 + m * 128 + ((part ^ (m & 7)) << 4));
+#pragma unroll
+            for (int i = 0; i < 4; ++i) sums[m][i] = ::fma(w[i][0], x.x, sums[m][i]);
+#pragma unroll
+            for (int i = 0; i < 4; ++i) sums[m][i] = ::fma(w[i][1], x.y, sums[m][i]);
+#pragma unroll
+            for (int i = 0; i < 4; ++i) sums[m][i] = ::fma(w[i][2], x.z, sums[m][i]);
+#pragma unroll
+            for (int i = 0; i < 4; ++i) sums[m][i] = ::fma(w[i][3], x.w, sums[m][i]);
+        }
+    }
+
+    template <int PITCH>
+    __device__ __forceinline__ void store(float* to, uint32_t part, uint32_t lane) const {
+        to += part * (ROWS * PITCH);
+#pragma unroll
+        for (int m = 0; m < ROWS; ++m) {
+#pragma unroll
+            for (int i = 0; i < 4; ++i) to[m * PITCH + (W == K_MAJOR ? lane + 32 * i : 4 * lane + i)] = sums[m][i];
+        }
+    }
+};
+
+template <typename T, Major W, int ROWS>
+__device__ __forceinline__ void skinny_matmul(const TensorMap& weights, const TensorMap& rows, const TwMatmul& p) {
+    using Shape = SkinnyShape<T, ROWS>;
+    constexpr int STAGES = Shape::STAGES, WARPS = Shape::WARPS, N = Shape::N, PITCH = Shape::PITCH;
+    extern __shared__ char dynamic_shared[];
+    uint32_t shared = (shared_address(dynamic_shared) + 1023) & ~1023u;
+    auto full = [&](uint32_t stage) { return shared + Shape::BARRIERS + 16 * stage; };
+    auto empty = [&](uint32_t stage) { return shared + Shape::BARRIERS + 16 * stage + 8; };
+    uint32_t received = shared + Shape::BARRIERS + 16 * STAGES;
+    uint32_t lane = threadIdx.x % 32, warp = __shfl_sync(~0u, threadIdx.x / 32, 0);
+    uint32_t rank = cluster_rank(), cluster = cluster_size();
+    uint32_t index = blockIdx.x / cluster;
+    uint32_t batch = index / p.tiles_n;
+    int64_t first = int64_t(index % p.tiles_n) * N;
+
+    // Groups of four columns that this block finishes, of all that the cluster computes.
+    uint32_t groups = uint32_t(p.m) * (N / 4);
+    uint32_t share = (groups + cluster - 1) / cluster;
+    uint32_t mine = groups > rank * share ? min(share, groups - rank * share) : 0;
+    uint32_t depth = uint32_t((p.k + Shape::K - 1) / Shape::K);
+    uint32_t count = depth > rank ? (depth - rank + cluster - 1) / cluster : 0;
+
+    if (threadIdx.x == 0) {
+        tma_prefetch(weights);
+        tma_prefetch(rows);
+        for (int stage = 0; stage < STAGES; ++stage) {
+            mbarrier_init(full(stage), 1);
+            mbarrier_init(empty(stage), WARPS);
+        }
+        mbarrier_init(received, 1);
+        mbarrier_init_fence();
+        mbarrier_arrive_expect(received, mine * cluster * 16);
+    }
+    __syncthreads();
+    if (cluster > 1) cluster_arrive_relaxed();
+
+    SkinnySums<T, W, ROWS> sums;
+    int outer = int(batch / p.batch[1]), inner = int(batch % p.batch[1]);
+    int x_outer = p.a.batch[0] ? outer : 0, x_inner = p.a.batch[1] ? inner : 0;
+    int w_outer = p.b.batch[0] ? outer : 0, w_inner = p.b.batch[1] ? inner : 0;
+    auto load = [&](uint32_t block, uint32_t stage) {
+        uint32_t arrived = full(stage), to = shared + stage * Shape::STAGE_BYTES;
+        int k = int(block * cluster + rank) * Shape::K;
+        mbarrier_arrive_expect(arrived, Shape::WEIGHT_BYTES + ROWS * 128);
+        if constexpr (W == K_MAJOR) {
+            tma_load(to, weights, arrived, k, int(first), w_inner, w_outer);
+        } else {
+            // A line of 128 bytes has as many columns as a stage is deep.
+#pragma unroll
+            for (int i = 0; i < N; i += Shape::K) tma_load(to + i * 128, weights, arrived, int(first) + i, k, w_inner, w_outer);
+        }
+        tma_load(to + Shape::WEIGHT_BYTES, rows, arrived, k, 0, x_inner, x_outer);
+    };
+    wait_for_previous_kernel();
+    admit_next_kernel();
+    if (threadIdx.x == 0) {
+#pragma unroll 1
+        for (uint32_t block = 0; block < min(count, uint32_t(STAGES)); ++block) load(block, block);
+    }
+    __syncwarp();
+    RingPosition<STAGES> ring;
+    uint32_t last = 0, last_parity = 0;
+    for (uint32_t block = 0; block < count; ++block, ring.advance()) {
+        // The stage before this one is filled again.
+        if (threadIdx.x == 0 && block > 0 && block - 1 + STAGES < count) {
+            mbarrier_wait(empty(last), last_parity);
+            load(block - 1 + STAGES, last);
+        }
+        __syncwarp();
+        mbarrier_wait(full(ring.stage), ring.parity);
+        sums.add(shared + ring.stage * Shape::STAGE_BYTES, warp, lane);
+        __syncwarp();
+        if (lane == 0) mbarrier_arrive(empty(ring.stage));
+        last = ring.stage, last_parity = ring.parity;
+    }
+    // All stages have been read: the sums take their place.
+    __syncthreads();
+    sums.template store<PITCH>(reinterpret_cast<float*>(dynamic_shared + (shared - shared_address(dynamic_shared))), warp, lane);
+    __syncthreads();
+
+    Epilogue<T> epilogue(p, batch);
+    auto finish = [&](uint32_t group, float4 sum) {
+        float values[4] = {sum.x, sum.y, sum.z, sum.w};
+        epilogue.write(group / (N / 4), first + group % (N / 4) * 4, values);
+    };
+    auto add = [](float4& sum, float4 x) { sum = make_float4(sum.x + x.x, sum.y + x.y, sum.z + x.z, sum.w + x.w); };
+    // Only now must the others have begun.
+    if (cluster > 1) cluster_wait();
+    for (uint32_t group = threadIdx.x; group < groups; group += Shape::THREADS) {
+        uint32_t place = (group / (N / 4) * PITCH + group % (N / 4) * 4) * 4;
+        float4 sum = load_shared(shared + place);
+        if constexpr (sizeof(T) == 4) {
+#pragma unroll
+            for (int other = 1; other < WARPS; ++other) add(sum, load_shared(shared + other * (ROWS * PITCH * 4) + place));
+        }
+        if (cluster == 1) {
+            finish(group, sum);
+        } else {
+            uint32_t owner = group / share;
+            send_floats(shared + Shape::RECEIVED + (rank * share + group - owner * share) * 16, received, owner, sum);
+        }
+    }
+    if (cluster == 1 || mine == 0) return;
+    mbarrier_wait(received, 0);
+    for (uint32_t i = threadIdx.x; i < mine; i += Shape::THREADS) {
+        float4 sum = load_shared(shared + Shape::RECEIVED + i * 16);
+        for (uint32_t other = 1; other < cluster; ++other) add(sum, load_shared(shared + Shape::RECEIVED + (other * share + i) * 16));
+        finish(rank * share + i, sum);
+    }
+}
+
+}  // namespace tw

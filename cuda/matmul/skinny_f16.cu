@@ -1,0 +1,7 @@
+// tilework-archs: 90a
+// f16 instances of tilework/matmul/skinny_kernel.h.
+#include "tilework/matmul/skinny_instances.h"
+
+TW_SKINNY_LAYOUTS(f16, tw::f16, 8, 2)
+TW_SKINNY_LAYOUTS(f16, tw::f16, 16, 2)
+TW_SKINNY_LAYOUTS(f16, tw::f16, 32, 2)
