@@ -1,4 +1,8 @@
-use tilework_host_twins::{twin_mma_chunk, twin_tile_at, twin_wgmma_descriptor, twin_wgmma_descriptor_step};
+use std::collections::HashMap;
+
+use tilework_host_twins::{
+    twin_mma_chunk, twin_tile_at, twin_wgmma_descriptor, twin_wgmma_descriptor_step, twin_wgmma_work,
+};
 
 fn tile_at(index: u32, tiles_m: u32, tiles_n: u32, group: u32) -> [u32; 3] {
     let mut tile = [0; 3];
@@ -43,6 +47,49 @@ fn large_grids_do_not_overflow() {
     assert_eq!(tile_at(last, 1, 1 << 31, 1), [0, last, 0]);
     assert_eq!(tile_at(last, 1 << 31, 1, 8), [last, 0, 0]);
     assert_eq!(tile_at(last, 1, 1, 1), [0, 0, last]);
+}
+
+/// In clusters of every shape, every tile is computed over all of k, each block of k once, and has a number of its own.
+#[test]
+fn clusters_cover_every_tile_and_all_of_k() {
+    let batch = [2, 3];
+    for [tiles_m, tiles_n, depth] in [[1, 1, 64], [3, 5, 33], [8, 4, 32]] {
+        for [rows, slices] in [[1, 1], [2, 1], [4, 1], [1, 8], [2, 4]] {
+            for splits in [1, 3] {
+                let problem = [tiles_m, tiles_n, batch[0], batch[1], 2, splits];
+                let place = |block: u32| [rows, slices, block % rows, block / rows];
+                let work = |index, block: u32| {
+                    let mut work = [0; 7];
+                    // SAFETY: the pointers are to live arrays of the lengths that twins.h declares.
+                    let items = unsafe {
+                        twin_wgmma_work(problem.as_ptr(), place(block).as_ptr(), index, depth, work.as_mut_ptr())
+                    };
+                    (items, work)
+                };
+                let mut parts = HashMap::new();
+                let mut numbers = HashMap::new();
+                for index in 0..work(0, 0).0 {
+                    for block in 0..rows * slices {
+                        let [m, n, outer, inner, tile, begin, end] = work(index, block).1;
+                        assert!(outer < batch[0] && inner < batch[1] && begin < end && end <= depth);
+                        assert_eq!(*numbers.entry(tile).or_insert((m, n, outer, inner)), (m, n, outer, inner));
+                        parts.entry((m, n, outer, inner)).or_insert_with(Vec::new).push((begin, end));
+                    }
+                }
+                for m in 0..tiles_m {
+                    for n in 0..tiles_n {
+                        for matrix in 0..batch[0] * batch[1] {
+                            let mut found = parts[&(m, n, matrix / batch[1], matrix % batch[1])].clone();
+                            found.sort_unstable();
+                            assert_eq!((found[0].0, found[found.len() - 1].1), (0, depth));
+                            assert!(found.windows(2).all(|pair| pair[0].1 == pair[1].0), "{found:?}");
+                        }
+                    }
+                }
+                assert_eq!(numbers.len(), parts.len());
+            }
+        }
+    }
 }
 
 /// Fields of a shared-memory descriptor as the PTX ISA numbers its bits.

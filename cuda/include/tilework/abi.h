@@ -183,4 +183,9 @@ struct TwMatmul {
     // The bits of the type that is accumulated in.
     uint64_t alpha;
     uint64_t beta;
+    // Where k is split between clusters (wgmma): into how many parts, at least 1; where their sums go; and a counter for each block
+    // of a tile, zero between launches.
+    uint32_t splits;
+    uint64_t partials;
+    uint64_t tickets;
 };

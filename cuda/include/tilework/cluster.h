@@ -17,6 +17,34 @@ __device__ __forceinline__ uint32_t cluster_size() {
     return size;
 }
 
+// The blocks of the cluster along each axis of the grid, and this one's place among them.
+__device__ __forceinline__ uint3 cluster_shape() {
+    uint3 size;
+    asm volatile("mov.u32 %0, %%cluster_nctaid.x;" : "=r"(size.x));
+    asm volatile("mov.u32 %0, %%cluster_nctaid.y;" : "=r"(size.y));
+    asm volatile("mov.u32 %0, %%cluster_nctaid.z;" : "=r"(size.z));
+    return size;
+}
+
+__device__ __forceinline__ uint3 cluster_place() {
+    uint3 at;
+    asm volatile("mov.u32 %0, %%cluster_ctaid.x;" : "=r"(at.x));
+    asm volatile("mov.u32 %0, %%cluster_ctaid.y;" : "=r"(at.y));
+    asm volatile("mov.u32 %0, %%cluster_ctaid.z;" : "=r"(at.z));
+    return at;
+}
+
+// The address in the shared memory of block `rank` that `address` is in this block's.
+__device__ __forceinline__ uint32_t remote_shared_address(uint32_t address, uint32_t rank) {
+    uint32_t remote;
+    asm volatile("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(remote) : "r"(address), "r"(rank));
+    return remote;
+}
+
+__device__ __forceinline__ void store_remote(uint32_t address, float x, float y) {
+    asm volatile("st.shared::cluster.v2.f32 [%0], {%1, %2};" ::"r"(address), "f"(x), "f"(y) : "memory");
+}
+
 // A barrier of all threads of the cluster, which publishes nothing but initialised barriers behind their fence.
 __device__ __forceinline__ void cluster_barrier_relaxed() {
     __syncwarp();

@@ -33,36 +33,28 @@ __device__ __forceinline__ void wgmma_pin(float (&d)[COUNT]) {
 template <typename T, int N, Major A, Major B>
 struct Wgmma;
 
-#define TW_REGISTERS_128 \
+#define TW_REGISTERS_64 \
         "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, " \
-        "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, " \
+        "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
+#define TW_REGISTERS_128 \
+    TW_REGISTERS_64 ", " \
         "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, " \
         "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63"
 #define TW_REGISTERS_192 \
-        "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, " \
-        "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, " \
-        "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, " \
-        "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63, " \
+    TW_REGISTERS_128 ", " \
         "%64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, %77, %78, %79, " \
         "%80, %81, %82, %83, %84, %85, %86, %87, %88, %89, %90, %91, %92, %93, %94, %95"
 #define TW_REGISTERS_256 \
-        "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, " \
-        "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, " \
-        "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, " \
-        "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63, " \
-        "%64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, %77, %78, %79, " \
-        "%80, %81, %82, %83, %84, %85, %86, %87, %88, %89, %90, %91, %92, %93, %94, %95, " \
+    TW_REGISTERS_192 ", " \
         "%96, %97, %98, %99, %100, %101, %102, %103, %104, %105, %106, %107, %108, %109, %110, %111, " \
         "%112, %113, %114, %115, %116, %117, %118, %119, %120, %121, %122, %123, %124, %125, %126, %127"
-#define TW_ACCUMULATOR_16(d, i)                                                                                            \
-    "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3]), "+f"(d[i + 4]), "+f"(d[i + 5]), "+f"(d[i + 6]),             \
-        "+f"(d[i + 7]), "+f"(d[i + 8]), "+f"(d[i + 9]), "+f"(d[i + 10]), "+f"(d[i + 11]), "+f"(d[i + 12]),                  \
-        "+f"(d[i + 13]), "+f"(d[i + 14]), "+f"(d[i + 15])
-#define TW_ACCUMULATOR_128 \
-    TW_ACCUMULATOR_16(d, 0), TW_ACCUMULATOR_16(d, 16), TW_ACCUMULATOR_16(d, 32), TW_ACCUMULATOR_16(d, 48)
+#define TW_ACCUMULATOR_8(d, i)                                                                                             \
+    "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3]), "+f"(d[i + 4]), "+f"(d[i + 5]), "+f"(d[i + 6]), "+f"(d[i + 7])
+#define TW_ACCUMULATOR_16(d, i) TW_ACCUMULATOR_8(d, i), TW_ACCUMULATOR_8(d, i + 8)
+#define TW_ACCUMULATOR_64 TW_ACCUMULATOR_16(d, 0), TW_ACCUMULATOR_16(d, 16)
+#define TW_ACCUMULATOR_128 TW_ACCUMULATOR_64, TW_ACCUMULATOR_16(d, 32), TW_ACCUMULATOR_16(d, 48)
 #define TW_ACCUMULATOR_192 TW_ACCUMULATOR_128, TW_ACCUMULATOR_16(d, 64), TW_ACCUMULATOR_16(d, 80)
-#define TW_ACCUMULATOR_256                                                                                                 \
-    TW_ACCUMULATOR_192, TW_ACCUMULATOR_16(d, 96), TW_ACCUMULATOR_16(d, 112)
+#define TW_ACCUMULATOR_256 TW_ACCUMULATOR_192, TW_ACCUMULATOR_16(d, 96), TW_ACCUMULATOR_16(d, 112)
 
 // The operands after the N / 2 registers: two descriptors, the predicate, two transpose bits.
 #define TW_WGMMA(TYPE, NAME, N, DESC_A, DESC_B, ACCUMULATE, TRANS_A, TRANS_B)                                              \
@@ -76,18 +68,23 @@ struct Wgmma;
                          : "l"(a), "l"(b), "r"(int(accumulate)), "n"(int(A)), "n"(int(B)));                                \
         }                                                                                                                  \
     };
+TW_WGMMA(bf16, "bf16", 64, "%32", "%33", "%34", "%35", "%36")
 TW_WGMMA(bf16, "bf16", 128, "%64", "%65", "%66", "%67", "%68")
 TW_WGMMA(bf16, "bf16", 192, "%96", "%97", "%98", "%99", "%100")
 TW_WGMMA(bf16, "bf16", 256, "%128", "%129", "%130", "%131", "%132")
+TW_WGMMA(f16, "f16", 64, "%32", "%33", "%34", "%35", "%36")
 TW_WGMMA(f16, "f16", 128, "%64", "%65", "%66", "%67", "%68")
 TW_WGMMA(f16, "f16", 192, "%96", "%97", "%98", "%99", "%100")
 TW_WGMMA(f16, "f16", 256, "%128", "%129", "%130", "%131", "%132")
 
 #undef TW_WGMMA
+#undef TW_REGISTERS_64
 #undef TW_REGISTERS_128
 #undef TW_REGISTERS_192
 #undef TW_REGISTERS_256
+#undef TW_ACCUMULATOR_8
 #undef TW_ACCUMULATOR_16
+#undef TW_ACCUMULATOR_64
 #undef TW_ACCUMULATOR_128
 #undef TW_ACCUMULATOR_192
 #undef TW_ACCUMULATOR_256

@@ -32,4 +32,9 @@ TW_HD uint64_t wgmma_descriptor_step(Major major) {
     return (major == MN_MAJOR ? WGMMA_K * 128 : WGMMA_K * 2) >> 4;
 }
 
+// The descriptor of what lies `units` of 16 bytes further. The address never leaves its bits, so this is one 32-bit addition.
+TW_HD uint64_t wgmma_descriptor_after(uint64_t descriptor, uint32_t units) {
+    return (descriptor & ~uint64_t(0xFFFFFFFF)) | uint32_t(uint32_t(descriptor) + units);
+}
+
 }  // namespace tw

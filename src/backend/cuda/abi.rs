@@ -289,10 +289,14 @@ pub struct TwMatmul {
     #[doc = " The bits of the type that is accumulated in."]
     pub alpha: u64,
     pub beta: u64,
+    #[doc = " Where k is split between clusters (wgmma): into how many parts, at least 1; where their sums go; and a counter for each block\n of a tile, zero between launches."]
+    pub splits: u32,
+    pub partials: u64,
+    pub tickets: u64,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of TwMatmul"][::core::mem::size_of::<TwMatmul>() - 360usize];
+    ["Size of TwMatmul"][::core::mem::size_of::<TwMatmul>() - 384usize];
     ["Alignment of TwMatmul"][::core::mem::align_of::<TwMatmul>() - 8usize];
     ["Offset of field: TwMatmul::a"][::core::mem::offset_of!(TwMatmul, a) - 0usize];
     ["Offset of field: TwMatmul::b"][::core::mem::offset_of!(TwMatmul, b) - 48usize];
@@ -311,4 +315,7 @@ const _: () = {
     ["Offset of field: TwMatmul::multiply"][::core::mem::offset_of!(TwMatmul, multiply) - 296usize];
     ["Offset of field: TwMatmul::alpha"][::core::mem::offset_of!(TwMatmul, alpha) - 344usize];
     ["Offset of field: TwMatmul::beta"][::core::mem::offset_of!(TwMatmul, beta) - 352usize];
+    ["Offset of field: TwMatmul::splits"][::core::mem::offset_of!(TwMatmul, splits) - 360usize];
+    ["Offset of field: TwMatmul::partials"][::core::mem::offset_of!(TwMatmul, partials) - 368usize];
+    ["Offset of field: TwMatmul::tickets"][::core::mem::offset_of!(TwMatmul, tickets) - 376usize];
 };

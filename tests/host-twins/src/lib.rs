@@ -28,6 +28,10 @@ unsafe extern "C" {
     pub fn twin_tile_at(index: u32, tiles_m: u32, tiles_n: u32, group: u32, tile: *mut u32);
 }
 unsafe extern "C" {
+    #[doc = " Tiles along m and n, matrices in two batch axes, rows of a band, splits; the cluster's shape and a place in it; then m, n, outer,\n inner, tile, begin and end. Returns the number of items of the launch."]
+    pub fn twin_wgmma_work(problem: *const u32, cluster: *const u32, index: u32, depth: u32, work: *mut u32) -> u32;
+}
+unsafe extern "C" {
     pub fn twin_wgmma_descriptor(address: u32, mn_major: bool, depth: u32) -> u64;
 }
 unsafe extern "C" {

@@ -27,6 +27,9 @@ float twin_exp_difference(float x, float max);
 
 // matmul.cpp
 void twin_tile_at(uint32_t index, uint32_t tiles_m, uint32_t tiles_n, uint32_t group, uint32_t tile[3]);
+// Tiles along m and n, matrices in two batch axes, rows of a band, splits; the cluster's shape and a place in it; then m, n, outer,
+// inner, tile, begin and end. Returns the number of items of the launch.
+uint32_t twin_wgmma_work(const uint32_t problem[6], const uint32_t cluster[4], uint32_t index, uint32_t depth, uint32_t work[7]);
 uint64_t twin_wgmma_descriptor(uint32_t address, bool mn_major, uint32_t depth);
 uint64_t twin_wgmma_descriptor_step(bool mn_major);
 uint32_t twin_mma_chunk(bool mn_major, uint32_t l, uint32_t k);

@@ -1,9 +1,10 @@
 //! Which kernel computes a product.
 //!
 //! Tiles are chosen by the time that the slowest multiprocessor takes: the rounds of tiles it gets, times what a tile costs. The
-//! costs are relative, measured on one GPU, and only their ratios matter.
+//! costs are relative, measured on one GPU, and only their ratios matter. `wgmma_plan.rs` does so for its own.
 
 use super::problem::Problem;
+use super::wgmma_plan::{Plan, plan};
 use super::{burst, skinny};
 use crate::backend::cuda::abi::TwMatrix;
 use crate::dtype::DType;
@@ -33,8 +34,8 @@ pub(super) enum Choice {
     Simt(SimtTile),
     /// Tensor cores of any GPU that has them.
     Mma,
-    /// Hopper's warpgroup products, in clusters of this many blocks.
-    Wgmma(WgmmaTile, u32),
+    /// Hopper's warpgroup products.
+    Wgmma(Plan),
 }
 
 /// Tiles of `simt.rs`; f32 alone has all of them.
@@ -58,38 +59,8 @@ impl SimtTile {
     }
 }
 
-/// Tiles of `wgmma.rs`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum WgmmaTile {
-    T128x256,
-    T128x192,
-    T128x128,
-    T64x128,
-}
-
-impl WgmmaTile {
-    /// Rows and columns.
-    pub fn size(self) -> [u64; 2] {
-        match self {
-            WgmmaTile::T128x256 => [128, 256],
-            WgmmaTile::T128x192 => [128, 192],
-            WgmmaTile::T128x128 => [128, 128],
-            WgmmaTile::T64x128 => [64, 128],
-        }
-    }
-}
-
-/// The time that a multiprocessor takes for a tile of `wgmma.rs` in clusters of a size, in units of a 128 x 256 tile: small tiles
-/// read more for each product.
-const WGMMA: [(WgmmaTile, u32, f64); 5] = [
-    (WgmmaTile::T128x256, 2, 1.0),
-    (WgmmaTile::T128x256, 1, 1.01),
-    (WgmmaTile::T128x192, 1, 0.77),
-    (WgmmaTile::T128x128, 1, 0.51),
-    (WgmmaTile::T64x128, 1, 0.36),
-];
-
-/// The same for f32 tiles of `simt.rs`, and what the first round costs beside: small tiles are alone on their multiprocessor there.
+/// The time that a multiprocessor takes for an f32 tile of `simt.rs`, in units of the largest, and what the first round costs beside:
+/// small tiles are alone on their multiprocessor there.
 const SIMT: [(SimtTile, f64, f64); 4] = [
     (SimtTile::T128x256, 1.0, 0.02),
     (SimtTile::T128x128, 0.523, 0.06),
@@ -114,13 +85,7 @@ pub(super) fn choose(problem: &Problem, gpu: &Gpu) -> Option<Choice> {
     }
     match problem.dtype {
         DType::F16 | DType::BF16 if gpu.has_wgmma && can_box(problem) => {
-            let (tile, cluster, _) = fastest(WGMMA, |&(tile, cluster, cost)| {
-                let [m, n] = tile.size();
-                let cluster = u64::from(cluster);
-                let tiles = p.m.div_ceil(m * cluster) * p.n.div_ceil(n) * batch(problem);
-                tiles.div_ceil(u64::from(gpu.multiprocessors) / cluster) as f64 * cost
-            });
-            Some(Choice::Wgmma(tile, cluster))
+            Some(Choice::Wgmma(plan(problem, gpu.multiprocessors)))
         }
         DType::F16 | DType::BF16 => gpu.has_mma.then_some(Choice::Mma),
         DType::F32 => {
@@ -233,12 +198,8 @@ mod tests {
 
     #[test]
     fn tiles_fill_the_multiprocessors() {
-        use WgmmaTile::*;
-        assert_eq!(chosen(DType::BF16, 1024, 1024, 1024), Some(Choice::Wgmma(T64x128, 1)), "128 tiles, one round");
-        assert_eq!(chosen(DType::BF16, 2048, 2048, 2048), Some(Choice::Wgmma(T128x256, 2)), "128 tiles, one round");
-        assert_eq!(chosen(DType::BF16, 3072, 3072, 3072), Some(Choice::Wgmma(T128x192, 1)), "2.9 rounds, not 2.2");
         for size in [4096, 8192] {
-            assert_eq!(chosen(DType::F16, size, size, size), Some(Choice::Wgmma(T128x256, 2)));
+            assert!(matches!(chosen(DType::F16, size, size, size), Some(Choice::Wgmma(_))));
             assert_eq!(chosen(DType::F32, size, size, size), Some(Choice::Simt(SimtTile::T128x256)));
         }
         assert_eq!(chosen(DType::F32, 1024, 1024, 1024), Some(Choice::Simt(SimtTile::T64x64)));

@@ -12,6 +12,7 @@ mod row;
 mod simt;
 mod skinny;
 mod wgmma;
+mod wgmma_plan;
 
 use self::choose::{Choice, Gpu, choose};
 use self::problem::{Problem, problems};
@@ -50,7 +51,7 @@ pub(super) fn matmul(cuda: &Cuda, op: Matmul, out: Operand) -> Result<()> {
             Some(Choice::Burst) => burst::launch(cuda, &problem)?,
             Some(Choice::Simt(tile)) => simt::launch(cuda, &problem, tile)?,
             Some(Choice::Mma) => mma::launch(cuda, &problem)?,
-            Some(Choice::Wgmma(tile, cluster)) => wgmma::launch(cuda, &problem, tile, cluster)?,
+            Some(Choice::Wgmma(plan)) => wgmma::launch(cuda, &problem, plan)?,
             None => {
                 let reason = "16-bit products need tensor cores of compute capability 8.0 or later; cast to f32";
                 return cuda.unsupported(OP, dtype, reason);

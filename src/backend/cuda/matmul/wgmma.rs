@@ -1,7 +1,7 @@
 //! 16-bit products on Hopper: `cuda/matmul/wgmma_bf16.cu` and `wgmma_f16.cu`.
 
-use super::choose::WgmmaTile;
 use super::problem::{Direction, Problem};
+use super::wgmma_plan::{INSTANCES, Plan, ROW};
 use super::{GROUP, OP, tiled};
 use crate::backend::cuda::Cuda;
 use crate::backend::cuda::abi::TwMatrix;
@@ -10,14 +10,6 @@ use crate::backend::cuda::launch::Launch;
 use crate::backend::cuda::tensor_map::{BoxedTensor, Swizzle};
 use crate::dtype::DType;
 use crate::error::Result;
-
-/// Elements in a row of shared memory: 128 bytes, the span of the swizzle.
-const ROW: u32 = 64;
-/// What a block can have, less the alignment of its buffers and room for its barriers.
-const SHARED: u32 = (227 << 10) - 2048;
-const MOST_STAGES: u32 = 8;
-
-const TILES: [WgmmaTile; 4] = [WgmmaTile::T128x256, WgmmaTile::T128x192, WgmmaTile::T128x128, WgmmaTile::T64x128];
 
 /// The module with the kernels of a dtype.
 pub(super) fn module(dtype: DType) -> Option<&'static str> {
@@ -28,61 +20,66 @@ pub(super) fn module(dtype: DType) -> Option<&'static str> {
     }
 }
 
-/// For each dtype the tiles; for each of those nn, nt, tn, tt.
-static KERNELS: KernelSet<{ 2 * 4 * TILES.len() }> = KernelSet::new(|index| {
-    let dtype = index / (4 * TILES.len());
-    let [m, n] = TILES[index / 4 % TILES.len()].size();
+/// For each dtype the instances; for each of those nn, nt, tn, tt.
+static KERNELS: KernelSet<{ 2 * 4 * INSTANCES.len() }> = KernelSet::new(|index| {
+    let dtype = index / (4 * INSTANCES.len());
+    let instance = INSTANCES[index / 4 % INSTANCES.len()].name;
     let layout = ["nn", "nt", "tn", "tt"][index % 4];
     Entry {
         module: ["matmul/wgmma_bf16", "matmul/wgmma_f16"][dtype],
-        name: format!("matmul_wgmma_{}_{m}x{n}_{layout}", ["bf16", "f16"][dtype]),
+        name: format!("matmul_wgmma_{}_{instance}_{layout}", ["bf16", "f16"][dtype]),
     }
 });
 
-/// Dynamic shared memory of a tile's kernel, as WgmmaShape in `cuda/include/tilework/matmul/wgmma_kernel.h` lays it out.
-fn shared_bytes([m, n]: [u32; 2]) -> u32 {
-    let stage = (m + n) * ROW * 2;
-    let staging = m * 64 * 4;
-    let stages = ((SHARED - staging) / stage).min(MOST_STAGES);
-    1024 + stages * stage + staging + stages * 16
-}
-
-/// Launches the instance of that tile for the layouts of the factors.
-pub(super) fn launch(cuda: &Cuda, problem: &Problem, tile: WgmmaTile, cluster: u32) -> Result<()> {
-    let [m, n] = tile.size();
-    let (mut parameters, _) = tiled(problem, m, n);
+/// Launches what `plan` says, the variant for the layouts of the factors.
+pub(super) fn launch(cuda: &Cuda, problem: &Problem, plan: Plan) -> Result<()> {
+    let instance = &INSTANCES[plan.instance];
+    let (m, n) = (instance.rows(), instance.columns);
+    let (mut parameters, _) = tiled(problem, u64::from(m), u64::from(n));
     let (a, b, out) = (parameters.a, parameters.b, parameters.out);
     let by_columns = |factor| usize::from(Direction::of(factor) == Direction::ColumnMajor);
     let layout = 2 * by_columns(&a) + by_columns(&b);
-    let index = TILES.iter().position(|&other| other == tile).unwrap_or(0);
-    let kernel =
-        KERNELS.get(cuda, OP, (usize::from(problem.dtype == DType::F16) * TILES.len() + index) * 4 + layout)?;
+    let dtype = usize::from(problem.dtype == DType::F16);
+    let kernel = KERNELS.get(cuda, OP, (dtype * INSTANCES.len() + plan.instance) * 4 + layout)?;
 
-    // A factor that runs along k is read in boxes as high as the tile (b: as a block's share of it), the others in squares.
+    // A factor that runs along k is read in boxes as high as the tile, the others in squares; of b, in a block's share of them.
     let (rows, columns, depth) = (parameters.m, parameters.n, parameters.k);
-    let a_lines = if layout / 2 == 0 { m as u32 } else { ROW };
-    let b_lines = if layout % 2 == 1 { n as u32 / cluster } else { ROW };
+    let a_lines = if layout / 2 == 0 { m } else { ROW };
+    let b_lines = (if layout % 2 == 1 { n } else { ROW }) / plan.rows;
     let map = |x: &TwMatrix, shape, lines| cuda.tensor_map(OP, &boxes(problem, x, shape, [lines, ROW]));
     let a_map = map(&a, [rows, depth], a_lines)?;
     let b_map = map(&b, [depth, columns], b_lines)?;
     let boxed_out = boxes(problem, &out, [rows, columns], [ROW, ROW]);
-    let store_boxes = problem.is_plain() && out.column == 1 && out.aligned == 1 && boxed_out.is_encodable();
+    let store_boxes =
+        !instance.split && problem.is_plain() && out.column == 1 && out.aligned == 1 && boxed_out.is_encodable();
     // A map that the kernel does not use must still be one.
     let out_map = if store_boxes { cuda.tensor_map(OP, &boxed_out)? } else { a_map.clone() };
     parameters.store_boxes = store_boxes.into();
 
-    // A cluster counts as one tile that is `cluster` tiles high.
-    let rows_of_tiles = parameters.tiles_m.div_ceil(cluster);
-    parameters.group = GROUP.min(rows_of_tiles);
-    let tiles = rows_of_tiles * parameters.tiles_n * parameters.batch[0] * parameters.batch[1];
-    let clusters = tiles.min(cuda.context().multiprocessors / cluster);
-    let threads = 128 * (m as u32 / 64 + 1);
-    let launch = Launch::linear(kernel, clusters * cluster, threads)
-        .shared(shared_bytes([m as u32, n as u32]))
-        .cluster([cluster, 1, 1])
+    let (tiles, rows_of_tiles) = plan.tiles(problem);
+    parameters.group = GROUP.min(rows_of_tiles as u32);
+    parameters.splits = plan.splits;
+    // Partial sums of whole tiles, one after another for each tile.
+    let sums = match plan.splits {
+        1 => None,
+        splits => Some(cuda.scratch(tiles as usize * (plan.rows * splits * m * n * 4) as usize)?),
+    };
+    if let Some(sums) = &sums {
+        parameters.partials = sums.pointer();
+        parameters.tickets = cuda.tickets.pointer(OP)?;
+    }
+    // Blocks that share a tile have one each; the others go on to the next.
+    let items = tiles as u32 * plan.splits;
+    let clusters =
+        if instance.split { items } else { items.min((cuda.context().multiprocessors / plan.cluster_size()).max(1)) };
+    let grid = [1, plan.rows, plan.slices * clusters];
+    let launch = Launch::new(kernel, grid, [instance.threads(), 1, 1])
+        .shared(instance.shared_bytes())
+        .cluster([1, plan.rows, plan.slices])
         .dependent();
     // SAFETY: the entry takes three maps and one TwMatmul, and as much shared memory as its buffers need; maps reach what the
-    // operands' shapes reach, and so do the pointers that the epilogue uses.
+    // operands' shapes reach, and so do the pointers that the epilogue uses; the scratch holds every tile's sums, and the plan has
+    // no more tiles than there are counters.
     unsafe { cuda.launch_with_maps(OP, &launch, &[&a_map, &b_map, &out_map], &parameters) }
 }
 

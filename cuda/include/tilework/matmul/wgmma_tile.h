@@ -1,0 +1,33 @@
+// What a block of tilework/matmul/wgmma_kernel.h computes at a time, and how its shared memory is laid out.
+#pragma once
+
+#include "tilework/wgmma_descriptor.h"
+
+namespace tw {
+
+// CONSUMERS warpgroups, each with sums of 64 x N, one above the other. SPLIT tiles are computed by several blocks, a part of k each.
+template <int CONSUMERS_, int N_, bool SPLIT_ = false>
+struct WgmmaTile {
+    static constexpr int CONSUMERS = CONSUMERS_;
+    static constexpr int N = N_;
+    static constexpr bool SPLIT = SPLIT_;
+
+    static constexpr int M = 64 * CONSUMERS;
+    static constexpr int K = WGMMA_ROW;
+    static constexpr int THREADS = 128 * (CONSUMERS + 1);
+    static constexpr uint32_t A_BYTES = M * K * 2;
+    static constexpr uint32_t B_BYTES = N * K * 2;
+    static constexpr uint32_t STAGE_BYTES = A_BYTES + B_BYTES;
+    // Stages whose products are under way when a warpgroup goes on to the next: two where they take less time than that.
+    static constexpr int IN_FLIGHT = CONSUMERS == 1 || N == 64 ? 2 : 1;
+    // For each consumer a piece of the output of 64 x 64 in f32, or two in 16 bits.
+    static constexpr uint32_t STAGING_BYTES = 64 * 64 * 4;
+    // Of 227 KiB, what the staging, the barriers and the alignment of the buffers leave, but no more than eight stages.
+    static constexpr int FITTING = int((227 * 1024 - 2048 - CONSUMERS * STAGING_BYTES) / STAGE_BYTES);
+    static constexpr int STAGES = FITTING < 8 ? FITTING : 8;
+    static constexpr uint32_t BARRIERS = STAGES * STAGE_BYTES + CONSUMERS * STAGING_BYTES;
+    static constexpr uint32_t SHARED_BYTES = 1024 + BARRIERS + 2 * 8 * STAGES;
+    static_assert(!SPLIT || M * N * 4 <= STAGES * STAGE_BYTES, "partial sums fit where the stages were");
+};
+
+}  // namespace tw

@@ -1,0 +1,257 @@
+//! Which instance of the Hopper kernel computes a product, in which clusters, and in how many parts of k.
+//!
+//! The candidates' times are estimated: rounds of tiles on the slowest multiprocessor, times what a stage of a tile costs, plus what
+//! each tile and each launch costs beside. The costs are fitted to measurements on one GPU (`docs/kernels/matmul.md`).
+
+use std::sync::OnceLock;
+
+use super::problem::Problem;
+use crate::backend::cuda::tickets::Tickets;
+
+/// An instance of `cuda/include/tilework/matmul/wgmma_kernel.h`: the template arguments of its tile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Instance {
+    /// In the names of its entry points.
+    pub name: &'static str,
+    /// Warpgroups that multiply, 64 rows of the tile each.
+    pub consumers: u32,
+    pub columns: u32,
+    /// Whether k may be split.
+    pub split: bool,
+}
+
+/// Elements in a row of shared memory: 128 bytes, the span of the swizzle.
+pub(super) const ROW: u32 = 64;
+/// What a block can have, less the alignment of its buffers and room for its barriers.
+const SHARED: u32 = (227 << 10) - 2048;
+const MOST_STAGES: u32 = 8;
+/// Blocks of a launch whose tiles are split, which have one grid index each.
+const MOST_SPLIT: u64 = 1 << 15;
+/// Bytes that a consumer writes its output through.
+const STAGING: u32 = 64 * 64 * 4;
+
+impl Instance {
+    const fn new(name: &'static str, consumers: u32, columns: u32) -> Self {
+        Self { name, consumers, columns, split: false }
+    }
+
+    const fn split(self) -> Self {
+        Self { split: true, ..self }
+    }
+
+    /// Rows of a tile.
+    pub const fn rows(&self) -> u32 {
+        64 * self.consumers
+    }
+
+    /// Threads of a block.
+    pub const fn threads(&self) -> u32 {
+        128 * (self.consumers + 1)
+    }
+
+    /// Dynamic shared memory, as WgmmaTile in `cuda/include/tilework/matmul/wgmma_tile.h` lays it out.
+    pub fn shared_bytes(&self) -> u32 {
+        let stage = (self.rows() + self.columns) * ROW * 2;
+        let staging = self.consumers * STAGING;
+        let stages = ((SHARED - staging) / stage).min(MOST_STAGES);
+        1024 + stages * stage + staging + stages * 16
+    }
+}
+
+/// The instances, in the order of `cuda/include/tilework/matmul/wgmma_instances.h`.
+pub(super) const INSTANCES: [Instance; 8] = [
+    Instance::new("128x256", 2, 256),
+    Instance::new("128x192", 2, 192),
+    Instance::new("128x128", 2, 128),
+    Instance::new("128x64", 2, 64),
+    Instance::new("64x128", 1, 128),
+    Instance::new("64x64", 1, 64),
+    Instance::new("128x128_split", 2, 128).split(),
+    Instance::new("64x64_split", 1, 64).split(),
+];
+
+/// How a product is computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Plan {
+    /// Into [`INSTANCES`].
+    pub instance: usize,
+    /// Rows of tiles in a cluster, which share columns of b.
+    pub rows: u32,
+    /// Blocks of a cluster that share a tile, each a part of k.
+    pub slices: u32,
+    /// How many clusters share a tile, each a part of k.
+    pub splits: u32,
+}
+
+impl Plan {
+    /// Blocks of a cluster.
+    pub const fn cluster_size(&self) -> u32 {
+        self.rows * self.slices
+    }
+
+    /// Clusters' worth of output tiles of a problem, and of how many rows of a matrix they are.
+    pub fn tiles(&self, problem: &Problem) -> (u64, u64) {
+        let p = &problem.parameters;
+        let instance = &INSTANCES[self.instance];
+        let rows = p.m.div_ceil(u64::from(instance.rows() * self.rows));
+        let batch = u64::from(p.batch[0]) * u64::from(p.batch[1]);
+        (rows * p.n.div_ceil(u64::from(instance.columns)) * batch, rows)
+    }
+}
+
+/// An instance in clusters of a shape, and its times in nanoseconds: of a block of k of a tile, of a tile beside, and of a launch.
+struct Candidate {
+    instance: usize,
+    rows: u32,
+    slices: u32,
+    block: f64,
+    tile: f64,
+    launch: f64,
+}
+
+const fn candidate(instance: usize, [rows, slices]: [u32; 2], [block, tile, launch]: [f64; 3]) -> Candidate {
+    Candidate { instance, rows, slices, block, tile, launch }
+}
+
+/// Of tiles in pairs and alone the first is taken where both take the same rounds.
+const CANDIDATES: [Candidate; 11] = [
+    candidate(0, [2, 1], [600.0, 1500.0, 3200.0]),
+    candidate(0, [1, 1], [606.0, 1500.0, 3200.0]),
+    candidate(1, [1, 1], [460.0, 1300.0, 3200.0]),
+    candidate(2, [1, 1], [310.0, 900.0, 3000.0]),
+    candidate(3, [1, 1], [218.0, 500.0, 2500.0]),
+    candidate(4, [1, 1], [222.0, 500.0, 2500.0]),
+    candidate(5, [1, 1], [160.0, 300.0, 2300.0]),
+    candidate(6, [1, 2], [400.0, 900.0, 6500.0]),
+    candidate(6, [1, 4], [400.0, 900.0, 6500.0]),
+    candidate(6, [1, 8], [400.0, 900.0, 6500.0]),
+    candidate(7, [1, 8], [160.0, 300.0, 6500.0]),
+];
+
+impl Candidate {
+    /// As `TILEWORK_WGMMA` has it.
+    fn name(&self) -> String {
+        format!("{}/{}x{}", INSTANCES[self.instance].name, self.rows, self.slices)
+    }
+
+    /// The time it takes with k split among `splits` clusters, or `None` where it cannot be.
+    fn estimate(&self, problem: &Problem, multiprocessors: u32, splits: u32) -> Option<(f64, Plan)> {
+        let plan = Plan { instance: self.instance, rows: self.rows, slices: self.slices, splits };
+        let instance = &INSTANCES[plan.instance];
+        let depth = problem.parameters.k.div_ceil(u64::from(ROW));
+        let parts = u64::from(plan.slices) * u64::from(splits);
+        let (tiles, _) = plan.tiles(problem);
+        let counters = tiles * u64::from(plan.cluster_size());
+        // Every part has something to add, each block has its place in the grid, and each block of a tile its counter.
+        let fits = depth >= parts && tiles * parts <= MOST_SPLIT && (splits == 1 || counters <= Tickets::COUNT as u64);
+        let possible = if instance.split { fits } else { parts == 1 };
+        if !possible {
+            return None;
+        }
+        let at_a_time = (multiprocessors / plan.cluster_size()).max(1);
+        let rounds = (tiles * u64::from(splits)).div_ceil(at_a_time.into());
+        let blocks = depth.div_ceil(parts);
+        let round = self.tile + blocks as f64 * self.block;
+        Some((self.launch + rounds as f64 * round, plan))
+    }
+}
+
+/// A candidate that is to compute whatever it can, for tests and benches: `TILEWORK_WGMMA=INSTANCE/ROWSxSLICES`, as in `128x256/2x1`.
+fn forced() -> Option<&'static Candidate> {
+    static FORCED: OnceLock<Option<usize>> = OnceLock::new();
+    let index = FORCED.get_or_init(|| {
+        let chosen = std::env::var("TILEWORK_WGMMA").ok()?;
+        CANDIDATES.iter().position(|candidate| candidate.name() == chosen)
+    });
+    index.map(|index| &CANDIDATES[index])
+}
+
+/// The fastest plan by the estimates; the first of equals.
+pub(super) fn plan(problem: &Problem, multiprocessors: u32) -> Plan {
+    if let Some(candidate) = forced()
+        && let Some((_, plan)) = (1..=2).rev().find_map(|splits| candidate.estimate(problem, multiprocessors, splits))
+    {
+        return plan;
+    }
+    fastest(problem, multiprocessors)
+}
+
+fn fastest(problem: &Problem, multiprocessors: u32) -> Plan {
+    let mut best = (f64::INFINITY, Plan { instance: 0, rows: 1, slices: 1, splits: 1 });
+    for candidate in &CANDIDATES {
+        // Splitting between clusters is for few tiles and a deep k.
+        let most = if candidate.slices == 8 { multiprocessors / 8 } else { 1 };
+        for splits in 1..=most {
+            if let Some(estimated) = candidate.estimate(problem, multiprocessors, splits)
+                && estimated.0 < best.0
+            {
+                best = estimated;
+            }
+        }
+    }
+    best.1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::Precision;
+    use crate::backend::cuda::abi::TwMatmul;
+    use crate::dtype::DType;
+
+    fn problem(m: u64, n: u64, k: u64, batch: u32) -> Problem {
+        let parameters = TwMatmul { m, n, k, batch: [1, batch], ..TwMatmul::default() };
+        Problem { dtype: DType::BF16, precision: Precision::F32, parameters }
+    }
+
+    fn chosen(m: u64, n: u64, k: u64) -> (&'static str, Plan) {
+        let plan = fastest(&problem(m, n, k, 1), 132);
+        (INSTANCES[plan.instance].name, plan)
+    }
+
+    #[test]
+    fn rounds_are_full() {
+        assert_eq!(chosen(3072, 3072, 3072).0, "128x192", "2.9 rounds, not 2.2");
+        for size in [4096, 8192] {
+            let (name, plan) = chosen(size, size, size);
+            assert_eq!((name, plan.rows), ("128x256", 2));
+        }
+        assert_eq!(chosen(512, 512, 512).0, "64x64");
+    }
+
+    #[test]
+    fn a_deep_k_is_split_among_all_multiprocessors() {
+        let (name, plan) = chosen(64, 64, 65536);
+        assert_eq!(name, "64x64_split");
+        assert!(plan.cluster_size() * plan.splits > 100, "{plan:?}");
+    }
+
+    #[test]
+    fn plans_are_possible() {
+        for m in [1, 64, 100, 1000, 100_000] {
+            for n in [1, 64, 1000, 30_000] {
+                for k in [1, 64, 500, 5000, 1 << 20] {
+                    for batch in [1, 50] {
+                        let problem = problem(m, n, k, batch);
+                        let plan = fastest(&problem, 132);
+                        let parts = u64::from(plan.slices * plan.splits);
+                        assert!(parts == 1 || INSTANCES[plan.instance].split, "{plan:?}");
+                        assert!(parts <= k.div_ceil(u64::from(ROW)), "{plan:?} has empty parts");
+                        let counters = plan.tiles(&problem).0 * u64::from(plan.cluster_size());
+                        assert!(plan.splits == 1 || counters <= Tickets::COUNT as u64, "{plan:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    /// There are 227 KiB, and every instance uses more than half, so that one block is on a multiprocessor.
+    #[test]
+    fn shared_memory_suffices() {
+        for instance in &INSTANCES {
+            assert!((128 << 10..=227 << 10).contains(&instance.shared_bytes()), "{}", instance.name);
+        }
+        let names: std::collections::HashSet<_> = CANDIDATES.iter().map(Candidate::name).collect();
+        assert_eq!(names.len(), CANDIDATES.len(), "an override names one candidate");
+    }
+}
