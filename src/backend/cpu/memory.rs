@@ -76,6 +76,7 @@ enum Owner {
         _block: PooledBlock<HostMemory>,
     },
     /// A `Vec<T>` of the user's.
+    #[cfg_attr(not(test), allow(dead_code, reason = "only tests adopt vectors"))]
     Vec(Box<dyn Any + Send + Sync>),
 }
 
@@ -98,6 +99,7 @@ impl Buffer {
     }
 
     /// A buffer over the elements of `vec`, without copying them.
+    #[cfg(test)]
     pub fn adopt<T: Element>(mut vec: Vec<T>) -> Self {
         // The pointer stays good: moving the vector does not move its elements, and nobody uses the vector until it leaves.
         let start = NonNull::new(vec.as_mut_ptr().cast()).unwrap_or(NonNull::dangling());

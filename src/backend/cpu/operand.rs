@@ -170,6 +170,14 @@ impl<C: Copy + Default + 'static> Input<C> {
 }
 
 impl<C> Input<C> {
+    /// Where the elements begin, if they can be used as they lie.
+    pub fn in_place(&self) -> Option<*const C> {
+        match *self {
+            Input::Memory { start, in_place: true, .. } => Some(start.cast()),
+            _ => None,
+        }
+    }
+
     /// Copies the section's elements to `out`.
     ///
     /// # Safety
@@ -205,6 +213,15 @@ impl<C: Copy + Default + 'static> Output<C> {
             unsafe { section.scatter(start.cast::<S>(), values) }
         }
         Self { start: view.buffer.start(), scatter: scatter::<S>, in_place: S::SAME }
+    }
+
+    /// Writes `values` to the section's elements.
+    ///
+    /// # Safety
+    /// As for [`write`](Self::write), of `values`.
+    pub unsafe fn put(&self, section: &Section, values: &[C]) {
+        // SAFETY: the caller vouches for the section and for the values.
+        unsafe { (self.scatter)(self.start, section, values) };
     }
 
     /// Lets `compute` write the section's elements: in place where they lie so, else into `stage`, from which they are scattered.
