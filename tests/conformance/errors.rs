@@ -151,7 +151,7 @@ fn einsum(ctx: &Context) -> Outcome {
         ("ij,kl->ii", "label i is twice in the result"),
         ("ij,k1->i", "'1' is no label; labels are the letters a to z and A to Z"),
         ("ij,k..->i", "an ellipsis is three dots, once in an operand"),
-        ("...,...", "axis 1 from the end of the ellipsis has length 5 in operand 1 and 3 before it"),
+        ("...,...", "axis 2 from the end of the ellipsis has length 4 in operand 1 and 2 before it"),
     ] {
         ctx.at(equation);
         let (equation, reason) = (equation.to_owned(), reason.to_owned());
