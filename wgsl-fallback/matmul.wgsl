@@ -1,48 +1,68 @@
 // Matrix products: activation(alpha * (a @ b) + bias) * multiply + beta * c.
 //
-// A workgroup of 16 x 16 invocations computes a tile of the result; 16 steps of k at a time are brought to workgroup memory, and while
-// they are multiplied the next are on their way to registers. An invocation holds $g x $g blocks of 4 x 4 results, as far apart as
-// 16 blocks, so that neighbours read neighbouring vectors.
+// A workgroup computes a square tile of the result; some steps of k at a time are brought to workgroup memory, and while they are
+// multiplied the next are on their way to registers. An invocation holds several blocks of 4 x 4 results, apart from each
+// other, so that neighbours read neighbouring vectors.
 //
-// `a` and `b` are treated alike: a matrix with one axis along k and one free axis (m or n). In workgroup memory four consecutive
-// elements are a vector, along k or along the free axis, whichever lies closer in memory; a block is turned in registers.
+// `a` and `b` are treated alike: a matrix with one axis along k and one free axis (m or n). It is read in vectors of four along the
+// axis that lies closer in memory. In workgroup memory a vector is four elements along the free axis: what was read along k is
+// turned when it is put there, because it is put there once and read many times.
 // `src/backend/wgpu/matmul.rs` lists the parameter words.
 
 //# block
-// Four vectors of four: for each k the elements along the free axis; or for each row the results along n.
 alias Vector = vec4<$S>;
-struct Block {
-    r0: Vector,
-    r1: Vector,
-    r2: Vector,
-    r3: Vector,
-}
 
 const ZERO = Vector($S(0));
-const STEPS = 16u;
 const FREE = $free;
-
-// c + the product of a 4 x 4 block of `a` and one of `b`.
-fn accumulate(c: Block, a: Block, b: Block) -> Block {
-    return Block(
-        c.r0 + a.r0.x * b.r0 + a.r1.x * b.r1 + a.r2.x * b.r2 + a.r3.x * b.r3,
-        c.r1 + a.r0.y * b.r0 + a.r1.y * b.r1 + a.r2.y * b.r2 + a.r3.y * b.r3,
-        c.r2 + a.r0.z * b.r0 + a.r1.z * b.r1 + a.r2.z * b.r2 + a.r3.z * b.r3,
-        c.r3 + a.r0.w * b.r0 + a.r1.w * b.r1 + a.r2.w * b.r2 + a.r3.w * b.r3);
-}
+const STEPS = $steps;
+// Vectors of a step. One more than there are, so that neighbours that turn vectors write to different banks.
+const STEP = FREE / 4u + 1u;
+// Neighbouring workgroups compute tiles of so many rows of tiles, that they may share what they read.
+const BAND = 8u;
 
 //# tile
-var<workgroup> tile_$n: array<Vector, FREE * STEPS / 4u>;
+var<workgroup> tile_$n: array<Vector, STEP * STEPS>;
 
-//# vector chunks
-// Four elements from offset `at` on; their number is a multiple of four.
-fn vector_$n(at: u32, step: u32, count: u32) -> Vector {
-    if count == 0u {
+// `fetch`: vector number `slot` of the tile that starts at (free, k), out of a matrix with `frees` x `steps` elements from `start`
+// on. Outside of it a vector is zero along k; along the free axis it may be anything, for its results are not written.
+
+//# chunks along k
+fn fetch_$n(slot: u32, start: u32, free: u32, k: u32, frees: u32, steps: u32, free_stride: u32, k_stride: u32) -> Vector {
+    let f = min(free + slot / (STEPS / 4u), frees - 1u);
+    let first = k + slot % (STEPS / 4u) * 4u;
+    $outside
+    return load_$n((start + f * free_stride + min(first, steps - 4u)) / 4u);
+}
+
+//# chunks along free
+fn fetch_$n(slot: u32, start: u32, free: u32, k: u32, frees: u32, steps: u32, free_stride: u32, k_stride: u32) -> Vector {
+    let f = min(free + slot % (FREE / 4u) * 4u, frees - 4u);
+    let first = k + slot / (FREE / 4u);
+    $outside
+    return load_$n((start + f + min(first, steps - 1u) * k_stride) / 4u);
+}
+
+//# outside
+if first >= steps {
         return ZERO;
     }
-    return load_$n(at / 4u);
+//# elements along k
+fn fetch_$n(slot: u32, start: u32, free: u32, k: u32, frees: u32, steps: u32, free_stride: u32, k_stride: u32) -> Vector {
+    let f = free + slot / (STEPS / 4u);
+    let first = k + slot % (STEPS / 4u) * 4u;
+    let count = select(0u, steps - min(first, steps), f < frees);
+    return vector_$n(start + f * free_stride + first * k_stride, k_stride, count);
 }
-//# vector elements
+
+//# elements along free
+fn fetch_$n(slot: u32, start: u32, free: u32, k: u32, frees: u32, steps: u32, free_stride: u32, k_stride: u32) -> Vector {
+    let first = free + slot % (FREE / 4u) * 4u;
+    let step = k + slot / (FREE / 4u);
+    let count = select(0u, frees - min(first, frees), step < steps);
+    return vector_$n(start + first * free_stride + step * k_stride, free_stride, count);
+}
+
+//# vector
 fn vector_$n(at: u32, step: u32, count: u32) -> Vector {
     var v = ZERO;
     if count > 0u { v.x = load_$n(at); }
@@ -52,53 +72,21 @@ fn vector_$n(at: u32, step: u32, count: u32) -> Vector {
     return v;
 }
 
-// `fetch`: vector number `slot` of the tile that starts at (free, k), out of a matrix with `frees` x `steps` elements from `start`
-// on. `place`: where it lies in the tile. `fragment`: block number `at` along the free axis of four steps of k.
+// `keep`: puts vector number `slot` into the tile.
 
-//# along k
-fn fetch_$n(slot: u32, start: u32, free: u32, k: u32, frees: u32, steps: u32, free_stride: u32, k_stride: u32) -> Vector {
-    let f = free + slot / 4u;
-    let first = k + slot % 4u * 4u;
-    let count = select(0u, steps - min(first, steps), f < frees);
-    return vector_$n(start + f * free_stride + first * k_stride, k_stride, count);
+//# keep along k
+fn keep_$n(slot: u32, v: Vector) {
+    let f = slot / (STEPS / 4u);
+    let at = slot % (STEPS / 4u) * 4u * STEP + f / 4u;
+    tile_$n[at][f % 4u] = v.x;
+    tile_$n[at + STEP][f % 4u] = v.y;
+    tile_$n[at + 2u * STEP][f % 4u] = v.z;
+    tile_$n[at + 3u * STEP][f % 4u] = v.w;
 }
 
-// Neighbours read every fourth vector: the exchange spreads them over the banks.
-fn spread_$n(k: u32, free: u32) -> u32 {
-    return k * FREE + (free ^ ((free >> 3u) & 3u));
-}
-
-fn place_$n(slot: u32) -> u32 {
-    return spread_$n(slot % 4u, slot / 4u);
-}
-
-fn fragment_$n(k: u32, at: u32) -> Block {
-    let f0 = tile_$n[spread_$n(k, at * 4u)];
-    let f1 = tile_$n[spread_$n(k, at * 4u + 1u)];
-    let f2 = tile_$n[spread_$n(k, at * 4u + 2u)];
-    let f3 = tile_$n[spread_$n(k, at * 4u + 3u)];
-    return Block(
-        Vector(f0.x, f1.x, f2.x, f3.x),
-        Vector(f0.y, f1.y, f2.y, f3.y),
-        Vector(f0.z, f1.z, f2.z, f3.z),
-        Vector(f0.w, f1.w, f2.w, f3.w));
-}
-
-//# along free
-fn fetch_$n(slot: u32, start: u32, free: u32, k: u32, frees: u32, steps: u32, free_stride: u32, k_stride: u32) -> Vector {
-    let first = free + slot % (FREE / 4u) * 4u;
-    let step = k + slot / (FREE / 4u);
-    let count = select(0u, frees - min(first, frees), step < steps);
-    return vector_$n(start + first * free_stride + step * k_stride, free_stride, count);
-}
-
-fn place_$n(slot: u32) -> u32 {
-    return slot;
-}
-
-fn fragment_$n(k: u32, at: u32) -> Block {
-    let first = k * FREE + at;
-    return Block(tile_$n[first], tile_$n[first + FREE / 4u], tile_$n[first + FREE / 2u], tile_$n[first + 3u * FREE / 4u]);
+//# keep along free
+fn keep_$n(slot: u32, v: Vector) {
+    tile_$n[slot / (FREE / 4u) * STEP + slot % (FREE / 4u)] = v;
 }
 
 //# product
@@ -152,25 +140,35 @@ fn write(v: Vector, row: u32, column: u32, out: u32, bias: u32, multiply: u32, c
 }
 
 //# begin
-    var $c = Block(ZERO, ZERO, ZERO, ZERO);
-//# fetch
-    var $next = fetch_$n($slot, $n, $free, 0u, $frees, steps, $strides);
+    var $c0 = ZERO;
+    var $c1 = ZERO;
+    var $c2 = ZERO;
+    var $c3 = ZERO;
+//# first
+    var next_$n$i = fetch_$n(local + $slot, $n, $free, 0u, $frees, steps, $strides);
 //# keep
-        tile_$n[place_$n($slot)] = $next;
-//# prefetch
-        $next = fetch_$n($slot, $n, $free, k + STEPS, $frees, steps, $strides);
+        keep_$n(local + $slot, next_$n$i);
+//# next
+        next_$n$i = fetch_$n(local + $slot, $n, $free, k + STEPS, $frees, steps, $strides);
 //# fragment
-            let $block = fragment_$n(kk, $at);
+        let $block = tile_$n[$step * STEP + $at];
 //# accumulate
-            $c = accumulate($c, $a, $b);
+        $c0 += $a.x * $b;
+        $c1 += $a.y * $b;
+        $c2 += $a.z * $b;
+        $c3 += $a.w * $b;
+//# loop
+        for (var kk = 0u; kk < STEPS; kk++) {
+$multiply
+        }
 //# end
-    write($c.r0, row + $i, column + $j, out, bias, multiply, c);
-    write($c.r1, row + $i + 1u, column + $j, out, bias, multiply, c);
-    write($c.r2, row + $i + 2u, column + $j, out, bias, multiply, c);
-    write($c.r3, row + $i + 3u, column + $j, out, bias, multiply, c);
+    write($c0, row + $i, column + $j, out, bias, multiply, c);
+    write($c1, row + $i + 1u, column + $j, out, bias, multiply, c);
+    write($c2, row + $i + 2u, column + $j, out, bias, multiply, c);
+    write($c3, row + $i + 3u, column + $j, out, bias, multiply, c);
 
 //# main
-@compute @workgroup_size(256)
+@compute @workgroup_size($workgroup)
 fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(num_workgroups) grid: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let rows = param(0u);
     let columns = param(1u);
@@ -184,28 +182,28 @@ fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(num_workgroups) grid: vec
         return;
     }
     let tile = group % (down * across);
-    let first_row = tile / across * FREE;
-    let first_column = tile % across * FREE;
+    let band = tile / (BAND * across) * BAND;
+    let height = min(BAND, down - band);
+    let within = tile % (BAND * across);
+    let first_row = (band + within % height) * FREE;
+    let first_column = within / height * FREE;
     let out = param(4u) + batch(item, 0u);
     let a = param(5u) + batch(item, 1u);
     let b = param(6u) + batch(item, 2u);
     let bias = param(7u) + batch(item, 3u);
     let multiply = param(8u) + batch(item, 4u);
     let c = param(9u) + batch(item, 5u);
-    let x = local % 16u;
-    let y = local / 16u;
+    let x = local % $wide;
+    let y = local / $wide;
 $begin
-$fetch
+$first
     for (var k = 0u; k < steps; k += STEPS) {
         // Until the previous tiles have been read.
         workgroupBarrier();
 $keep
         workgroupBarrier();
-$prefetch
-        for (var kk = 0u; kk < STEPS / 4u; kk++) {
-$fragments
-$accumulate
-        }
+$next
+$multiply
     }
     let row = first_row + y * 4u;
     let column = first_column + x * 4u;

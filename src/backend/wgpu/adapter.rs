@@ -3,6 +3,7 @@
 use wgpu::{Backends, DeviceType, Features};
 
 use super::super::{BackendKind, DeviceInfo};
+use super::cooperative;
 use super::fault::Faults;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
@@ -13,6 +14,8 @@ pub(super) struct Opened {
     pub queue: wgpu::Queue,
     pub info: DeviceInfo,
     pub faults: Faults,
+    /// Whether there are matrix units that `cooperative` is written for.
+    pub cooperative: bool,
 }
 
 /// Features that kernels use where they are there. `IMMEDIATES` carries parameters, the rest are element types and speed.
@@ -51,20 +54,30 @@ pub(super) fn open(ordinal: usize) -> Result<Opened> {
         reason: format!("{}: {reason}", described.name),
         remedy: "update its driver, or use another device".into(),
     };
+    let cooperative = cooperative::is_supported(&adapter);
+    let experimental = if cooperative {
+        // SAFETY: cooperative matrices are the one such feature that is asked for, in kernels of this crate alone, where they are
+        // loaded from and stored to workgroup memory inside its bounds, in uniform control flow.
+        unsafe { wgpu::ExperimentalFeatures::enabled() }
+    } else {
+        wgpu::ExperimentalFeatures::disabled()
+    };
+    let units = if cooperative { Features::EXPERIMENTAL_COOPERATIVE_MATRIX } else { Features::empty() };
     let request = wgpu::DeviceDescriptor {
         label: Some("tilework"),
-        required_features: adapter.features() & WANTED,
+        required_features: adapter.features() & (WANTED | units),
         required_limits: adapter.limits(),
+        experimental_features: experimental,
         ..Default::default()
     };
     let (device, queue) =
         pollster::block_on(adapter.request_device(&request)).map_err(|error| unavailable(error.to_string()))?;
     let faults = Faults::watch(&device, &described.name);
-    let info = describe(&device, &described, ordinal);
-    Ok(Opened { device, queue, info, faults })
+    let info = describe(&device, &described, ordinal, cooperative);
+    Ok(Opened { device, queue, info, faults, cooperative })
 }
 
-fn describe(device: &wgpu::Device, adapter: &wgpu::AdapterInfo, ordinal: usize) -> DeviceInfo {
+fn describe(device: &wgpu::Device, adapter: &wgpu::AdapterInfo, ordinal: usize, cooperative: bool) -> DeviceInfo {
     let (features, limits) = (device.features(), device.limits());
     let f64s = features.contains(Features::SHADER_F64 | Features::SHADER_INT64);
     let i64s = features.contains(Features::SHADER_INT64);
@@ -90,6 +103,7 @@ fn describe(device: &wgpu::Device, adapter: &wgpu::AdapterInfo, ordinal: usize) 
             ("api", adapter.backend.to_string()),
             ("driver", format!("{} {}", adapter.driver, adapter.driver_info)),
             ("subgroup size", subgroup),
+            ("matrix units", cooperative.to_string()),
             ("shader f16", features.contains(Features::SHADER_F16).to_string()),
             ("largest binding", limits.max_storage_buffer_binding_size.to_string()),
             ("workgroup memory", limits.max_compute_workgroup_storage_size.to_string()),

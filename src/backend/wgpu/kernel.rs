@@ -38,6 +38,9 @@ pub(super) struct Kernel {
     pub params: Params,
 }
 
+/// A kernel, once it has been compiled.
+type Slot = Mutex<Option<Arc<Kernel>>>;
+
 /// Where a kernel finds its parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Params {
@@ -77,7 +80,8 @@ impl Params {
 
 /// Every kernel of a device.
 pub(super) struct Kernels {
-    cache: Mutex<HashMap<Key, Arc<Kernel>>>,
+    /// A slot for each kernel, so that different ones can be compiled at the same time.
+    cache: Mutex<HashMap<Key, Arc<Slot>>>,
     compiled: AtomicUsize,
     /// The layout of group 1.
     pub ring: wgpu::BindGroupLayout,
@@ -115,13 +119,14 @@ impl Kernels {
         key: Key,
         source: impl FnOnce() -> Source,
     ) -> Result<Arc<Kernel>> {
+        let slot = Arc::clone(self.cache.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default());
         // Held during compilation: a second thread that wants the same kernel waits for it instead of compiling it too.
-        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(kernel) = cache.get(&key) {
+        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kernel) = &*slot {
             return Ok(Arc::clone(kernel));
         }
         let kernel = Arc::new(self.compile(device, faults, key.name, source())?);
-        cache.insert(key, Arc::clone(&kernel));
+        *slot = Some(Arc::clone(&kernel));
         Ok(kernel)
     }
 

@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 
 use super::super::{Activation, Matmul, Operand, op, unsupported};
 use super::Wgpu;
+use super::cooperative;
 use super::kernel::{Key, RING_SLOT, Source};
 use super::operand::{self, Format, Window};
 use super::rows::{self, Words};
@@ -30,6 +31,8 @@ const OPERANDS: usize = 6;
 const TERMS: [&str; 3] = ["bias", "multiply", "c"];
 /// Tiles of 128 that keep any GPU busy; below that, tiles of 64 give it more to share out.
 const BUSY: usize = 128;
+/// Rows and columns from which tiles of cooperative matrices pay, though they may be mostly empty.
+const COOPERATIVE: usize = 32;
 
 /// How a matrix is brought to workgroup memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,12 +41,49 @@ pub(super) struct Side {
     pub access: Access,
 }
 
+/// How a workgroup computes its tile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tile {
+    /// By cooperative matrices.
+    Cooperative,
+    /// 64 x 64, by a block of 4 x 4 results an invocation.
+    Small,
+    /// 128 x 128, by 4 x 2 blocks an invocation.
+    Large,
+}
+
+impl Tile {
+    /// Rows and columns.
+    fn shape(self) -> [usize; 2] {
+        match self {
+            Tile::Cooperative => cooperative::TILE.map(|length| length as usize),
+            Tile::Small => [64; 2],
+            Tile::Large => [128; 2],
+        }
+    }
+
+    /// Blocks of an invocation, down and across.
+    fn blocks(self) -> [u32; 2] {
+        if self == Tile::Large { [4, 2] } else { [1, 1] }
+    }
+
+    /// Steps of k in workgroup memory.
+    fn steps(self) -> u32 {
+        match self {
+            Tile::Cooperative => cooperative::STEPS,
+            Tile::Small => 16,
+            Tile::Large => 8,
+        }
+    }
+}
+
 /// What a matrix product kernel is specialised by.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Variant {
     pub format: Format,
-    /// Blocks of 4 x 4 results that an invocation has in each direction: 1 for tiles of 64, 2 for 128.
-    pub blocks: u32,
+    pub tile: Tile,
+    /// Whether k is a multiple of the tile's steps, so that none lies outside.
+    pub whole: bool,
     pub a: Side,
     pub b: Side,
     pub out: Access,
@@ -67,13 +107,6 @@ impl Side {
     fn code(self) -> u8 {
         u8::from(self.along_k) | u8::from(self.access == Access::Chunks) << 1
     }
-
-    /// The functions that read operand `name` into its tile and its tile into blocks.
-    fn wgsl(self, name: &str) -> String {
-        let part = |section: &str| shader::fill(shader::section(KERNEL, section), &[("n", name)]);
-        let direction = if self.along_k { "along k" } else { "along free" };
-        part("tile") + &part(&format!("vector {}", how(self.access))) + &part(direction)
-    }
 }
 
 impl Variant {
@@ -83,7 +116,8 @@ impl Variant {
         let flags = flags.iter().rfold(0, |bits, flag| bits << 1 | flag);
         let own = [
             self.format as u8,
-            self.blocks as u8,
+            self.tile as u8,
+            u8::from(self.whole),
             self.a.code(),
             self.b.code(),
             flags,
@@ -96,12 +130,13 @@ impl Variant {
     }
 
     pub fn source(&self) -> Source {
-        let free = format!("{}u", 64 * self.blocks);
         let compute = self.format.compute();
-        let mut wgsl = shader::codecs(&[self.format]);
+        let mut wgsl = String::new();
+        if self.tile == Tile::Cooperative {
+            wgsl.push_str(cooperative::directives());
+        }
+        wgsl.push_str(&shader::codecs(&[self.format]));
         wgsl.push_str(&shader::output("out", 0, self.format, self.out));
-        wgsl.push_str(&shader::input("a", 1, self.format, self.a.access, false));
-        wgsl.push_str(&shader::input("b", 2, self.format, self.b.access, false));
         let mut writable = vec![true, false, false];
         for (present, name) in self.terms.into_iter().zip(TERMS) {
             if present {
@@ -124,9 +159,10 @@ impl Variant {
             wgsl.push_str(&shader::scalar_functions(self.format));
         }
         wgsl.push_str(&rows::nest("batch", self.rank, HEAD, OPERANDS));
-        wgsl.push_str(&shader::fill(shader::section(KERNEL, "block"), &[("S", compute), ("free", &free)]));
-        wgsl.push_str(&self.a.wgsl("a"));
-        wgsl.push_str(&self.b.wgsl("b"));
+        wgsl.push_str(&match self.tile {
+            Tile::Cooperative => cooperative::tiles(self),
+            _ => self.tiles(),
+        });
         let term = |present: bool, name: &str| if present { shader::section(KERNEL, name) } else { "" };
         let activation = activation.map_or(String::new(), |name| {
             shader::fill(shader::section(KERNEL, "activation"), &[("op", name), ("S", compute)])
@@ -141,60 +177,107 @@ impl Variant {
         ];
         wgsl.push_str(&shader::fill(shader::section(KERNEL, "product"), &values));
         wgsl.push_str(shader::section(KERNEL, &format!("write {}", how(self.out))));
-        wgsl.push_str(&self.main());
+        wgsl.push_str(&match self.tile {
+            Tile::Cooperative => cooperative::main(self),
+            _ => self.main(),
+        });
         Source { wgsl, writable, params: HEAD + (1 + OPERANDS) * self.rank }
+    }
+
+    /// The types, the operands and their tiles.
+    fn tiles(&self) -> String {
+        let (free, steps) = (word(self.tile.shape()[0] as u32), word(self.tile.steps()));
+        let values = [("S", self.format.compute()), ("free", &free), ("steps", &steps)];
+        let mut wgsl = shader::fill(shader::section(KERNEL, "block"), &values);
+        let outside = if self.whole { "" } else { shader::section(KERNEL, "outside") };
+        for (i, (name, side)) in [("a", self.a), ("b", self.b)].into_iter().enumerate() {
+            let part = |section: &str| part(section, &[("n", name), ("outside", outside)]);
+            let along = if side.along_k { "along k" } else { "along free" };
+            wgsl.push_str(&shader::input(name, 1 + i, self.format, side.access, false));
+            wgsl.push_str(&part("tile"));
+            if side.access == Access::Elements {
+                wgsl.push_str(&part("vector"));
+            }
+            wgsl.push_str(&part(&format!("{} {along}", how(side.access))));
+            wgsl.push_str(&part(&format!("keep {along}")));
+        }
+        wgsl
     }
 
     /// The entry point, with a line for each vector and block of an invocation.
     fn main(&self) -> String {
-        let part = |section: &str, values: &[(&str, &str)]| shader::fill(shader::section(KERNEL, section), values);
-        let [mut begin, mut fetch, mut keep, mut prefetch, mut fragments, mut accumulate, mut end] =
-            [const { String::new() }; 7];
-        let sides = [
-            ("a", "first_row", "rows", "y", "param(10u), param(11u)"),
-            ("b", "first_column", "columns", "x", "param(12u), param(13u)"),
-        ];
-        for (n, free, frees, lane, strides) in sides {
-            for i in 0..self.blocks {
-                let (next, slot) = (format!("next_{n}{i}"), format!("local + {}u", 256 * i));
-                let (block, at) = (format!("{n}{i}"), format!("{lane} + {}u", 16 * i));
+        let (free, steps, [down, across]) = (self.tile.shape()[0] as u32, self.tile.steps(), self.tile.blocks());
+        // Invocations, down and across.
+        let [high, wide] = [free / (4 * down), free / (4 * across)];
+        let invocations = high * wide;
+        let [mut begin, mut first, mut keep, mut next, mut multiply, mut end] = [const { String::new() }; 6];
+        for (n, free_start, frees, strides) in [
+            ("a", "first_row", "rows", "param(10u), param(11u)"),
+            ("b", "first_column", "columns", "param(12u), param(13u)"),
+        ] {
+            for i in 0..free * steps / 4 / invocations {
+                let (slot, i) = (word(i * invocations), i.to_string());
                 let values = [
                     ("n", n),
-                    ("next", next.as_str()),
+                    ("i", i.as_str()),
                     ("slot", &slot),
-                    ("free", free),
+                    ("free", free_start),
                     ("frees", frees),
                     ("strides", strides),
-                    ("block", &block),
-                    ("at", &at),
                 ];
-                fetch.push_str(&part("fetch", &values));
+                first.push_str(&part("first", &values));
                 keep.push_str(&part("keep", &values));
-                prefetch.push_str(&part("prefetch", &values));
-                fragments.push_str(&part("fragment", &values));
+                next.push_str(&part("next", &values));
             }
         }
-        for i in 0..self.blocks {
-            for j in 0..self.blocks {
-                let (c, a, b) = (format!("c{i}{j}"), format!("a{i}"), format!("b{j}"));
-                let (down, across) = (format!("{}u", 64 * i), format!("{}u", 64 * j));
-                let values = [("c", c.as_str()), ("a", &a), ("b", &b), ("i", &down), ("j", &across)];
-                begin.push_str(&part("begin", &values));
-                accumulate.push_str(&part("accumulate", &values));
-                end.push_str(&part("end", &values));
+        // Written out where speed matters most: compilers that are left to unroll the loop make it slower by a fifth.
+        let unrolled = self.tile == Tile::Large;
+        for step in 0..if unrolled { steps } else { 1 } {
+            for (n, lane, count, apart) in [("a", "y", down, high), ("b", "x", across, wide)] {
+                for i in 0..count {
+                    let (block, at) = (format!("{n}{i}_{step}"), format!("{lane} + {}", word(apart * i)));
+                    let step = if unrolled { word(step) } else { "kk".into() };
+                    multiply.push_str(&part("fragment", &[("n", n), ("block", &block), ("step", &step), ("at", &at)]));
+                }
+            }
+            for i in 0..down {
+                for j in 0..across {
+                    let (c, a, b) = (format!("c{i}{j}_"), format!("a{i}_{step}"), format!("b{j}_{step}"));
+                    multiply.push_str(&part("accumulate", &[("c", &c), ("a", &a), ("b", &b)]));
+                }
             }
         }
+        if !unrolled {
+            multiply = part("loop", &[("multiply", &multiply)]);
+        }
+        for i in 0..down {
+            for j in 0..across {
+                let (c, down, across) = (format!("c{i}{j}_"), word(4 * high * i), word(4 * wide * j));
+                begin.push_str(&part("begin", &[("c", &c)]));
+                end.push_str(&part("end", &[("c", &c), ("i", &down), ("j", &across)]));
+            }
+        }
+        let (workgroup, wide) = (word(invocations), word(wide));
         let values = [
-            ("begin", begin.as_str()),
-            ("fetch", &fetch),
+            ("workgroup", workgroup.as_str()),
+            ("wide", &wide),
+            ("begin", &begin),
+            ("first", &first),
             ("keep", &keep),
-            ("prefetch", &prefetch),
-            ("fragments", &fragments),
-            ("accumulate", &accumulate),
+            ("next", &next),
+            ("multiply", &multiply),
             ("end", &end),
         ];
         part("main", &values)
     }
+}
+
+fn word(n: u32) -> String {
+    format!("{n}u")
+}
+
+fn part(section: &str, values: &[(&str, &str)]) -> String {
+    shader::fill(shader::section(KERNEL, section), values)
 }
 
 /// The operands in the order of the parameters; those that are missing follow the output, which changes nothing for the others.
@@ -311,26 +394,42 @@ impl Wgpu {
         for (i, scalar) in job.scalars.into_iter().enumerate() {
             words[SCALARS + 2 * i..][..2].copy_from_slice(&format.computed().words(scalar));
         }
-        let access = |i: usize, len: usize, step: isize, other: isize| {
+        let access = |i: usize, unit: usize, len: usize, step: isize, other: isize| {
             let others = items.strides[i].iter().chain([&other]).copied().collect::<Strides>();
-            let vectors = rows::has_vectors(len, step, words[OFFSETS + i], &others);
+            let vectors = rows::has_vectors(unit, len, step, words[OFFSETS + i], &others);
             if vectors { Access::Chunks } else { Access::Elements }
         };
-        let side = |i: usize, frees: usize| {
+        let side = |i: usize, frees: usize, unit: usize| {
             let [free, k] = strides(i);
             let along_k = frees == 1 || k.unsigned_abs() <= free.unsigned_abs();
-            let access = if along_k { access(i, steps, k, free) } else { access(i, frees, free, k) };
+            let access = if along_k { access(i, unit, steps, k, free) } else { access(i, unit, frees, free, k) };
             Side { along_k, access }
         };
         let [row, column] = strides(0);
-        let (a, b, out) = (side(1, rows), side(2, columns), access(0, columns, column, row));
+        let (a, b, out) = (side(1, rows, 4), side(2, columns, 4), access(0, 4, columns, column, row));
+        let in_units = |i: usize, frees: usize| side(i, frees, cooperative::UNIT).access == Access::Chunks;
         let large = products * rows.div_ceil(128) * columns.div_ceil(128) >= BUSY;
         let wide = matches!(format.compute(), "f64" | "i64");
-        let blocks = if large && rows > 64 && columns > 64 && !wide { 2 } else { 1 };
+        let tile = if self.cooperative
+            && format == Format::F16
+            && rows.min(columns) >= COOPERATIVE
+            && steps > 0
+            && in_units(1, rows)
+            && in_units(2, columns)
+        {
+            Tile::Cooperative
+        } else if large && rows > 64 && columns > 64 && !wide {
+            Tile::Large
+        } else {
+            Tile::Small
+        };
+        let in_chunks = a.access == Access::Chunks || b.access == Access::Chunks;
+        let whole = in_chunks && tile != Tile::Cooperative && steps > 0 && steps.is_multiple_of(tile.steps() as usize);
         rows::nest_words(&mut words, &items);
         let variant = Variant {
             format,
-            blocks,
+            tile,
+            whole,
             a,
             b,
             out,
@@ -340,8 +439,8 @@ impl Wgpu {
             rank: items.rank(),
         };
         let kernel = self.gpu.kernel(variant.key(), || variant.source())?;
-        let tile = 64 * blocks as usize;
-        let groups = (products * rows.div_ceil(tile)) as u64 * columns.div_ceil(tile) as u64;
+        let [down, across] = tile.shape();
+        let groups = (products * rows.div_ceil(down)) as u64 * columns.div_ceil(across) as u64;
         self.gpu.dispatch(&kernel, &windows, &words, self.gpu.grid(groups))
     }
 }

@@ -4,6 +4,7 @@
 //! `wgsl-fallback/`, `operand` says what part of a buffer a dispatch binds. On these stand the families, a file each.
 
 mod adapter;
+mod cooperative;
 mod elementwise;
 mod fault;
 mod gpu;
@@ -39,6 +40,8 @@ use memory::Memory;
 pub(crate) struct Wgpu {
     info: DeviceInfo,
     gpu: Arc<Gpu>,
+    /// Whether there are matrix units that `cooperative` is written for.
+    cooperative: bool,
     pool: Arc<Pool<Memory>>,
     /// For normal random numbers.
     normal_table: OnceLock<super::Buffer>,
@@ -47,10 +50,10 @@ pub(crate) struct Wgpu {
 impl Wgpu {
     /// Opens adapter number `ordinal`, hardware before software.
     pub fn new(ordinal: usize) -> Result<Self> {
-        let adapter::Opened { device, queue, info, faults } = adapter::open(ordinal)?;
+        let adapter::Opened { device, queue, info, faults, cooperative } = adapter::open(ordinal)?;
         let gpu = Arc::new(Gpu::new(device, queue, faults));
         let pool = Pool::new(Memory(Arc::clone(&gpu)), PoolConfig::from_env());
-        Ok(Self { info, gpu, pool, normal_table: OnceLock::new() })
+        Ok(Self { info, gpu, cooperative, pool, normal_table: OnceLock::new() })
     }
 
     /// Refuses a type that the device does not have.

@@ -78,7 +78,7 @@ impl Wgpu {
         let parameters = [(bind(weight)?, WEIGHT), (bind(bias)?, BIAS)];
         let vectors = parameters
             .iter()
-            .all(|((window, offset, step), _)| window.is_none() || rows::has_vectors(count, *step, *offset, &[]));
+            .all(|((window, offset, step), _)| window.is_none() || rows::has_vectors(4, count, *step, *offset, &[]));
         let precise = if x.dtype == DType::F64 { Format::F64 } else { Format::F32 };
         self.over_rows(op.name(), x, out, vectors, HEAD, &mut |mut part| {
             part.words[EPS..EPS + 2].copy_from_slice(&precise.words(Scalar::Float(eps)));

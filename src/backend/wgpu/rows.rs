@@ -85,9 +85,10 @@ pub(super) fn tree(accumulator: &str) -> String {
     shader::fill(shader::section(KERNEL, "tree"), &[("A", accumulator), ("workgroup", &workgroup)])
 }
 
-/// Whether four consecutive elements of every row are an aligned vector.
-pub(super) fn has_vectors(count: usize, step: isize, offset: u32, strides: &[isize]) -> bool {
-    count.is_multiple_of(4) && step == 1 && offset.is_multiple_of(4) && strides.iter().all(|s| s % 4 == 0)
+/// Whether every row consists of aligned vectors of `unit` consecutive elements.
+pub(super) fn has_vectors(unit: usize, count: usize, step: isize, offset: u32, strides: &[isize]) -> bool {
+    let aligned = |stride: &isize| stride.unsigned_abs().is_multiple_of(unit);
+    count.is_multiple_of(unit) && step == 1 && (offset as usize).is_multiple_of(unit) && strides.iter().all(aligned)
 }
 
 /// What a kernel that turns rows into rows is specialised by.
@@ -196,8 +197,8 @@ impl Wgpu {
             let (out_window, out_offset) = Window::new(out, &whole(&loops, 0, count, out_step), limits)?;
             let (x_window, x_offset) = Window::new(x, &whole(&loops, 1, count, x_step), limits)?;
             let chunks = vectors
-                && has_vectors(count, out_step, out_offset, &loops.strides[0])
-                && has_vectors(count, x_step, x_offset, &loops.strides[1]);
+                && has_vectors(4, count, out_step, out_offset, &loops.strides[0])
+                && has_vectors(4, count, x_step, x_offset, &loops.strides[1]);
             let units = if chunks { count / 4 } else { count };
             let nearest = loops.strides[1].iter().map(|s| s.unsigned_abs()).min();
             let along = nearest.is_none_or(|nearest| x_step.unsigned_abs() <= nearest);

@@ -14,12 +14,12 @@ const NONE: [Scalar; 2] = [Scalar::Int(0); 2];
 
 /// The first adapter with changed limits or pool, as another machine might have them.
 fn open_with(config: PoolConfig, change: impl FnOnce(&mut wgpu::Limits)) -> Wgpu {
-    let adapter::Opened { device, queue, info, faults } = adapter::open(0).expect("an adapter");
+    let adapter::Opened { device, queue, info, faults, cooperative } = adapter::open(0).expect("an adapter");
     let mut gpu = Gpu::new(device, queue, faults);
     change(&mut gpu.limits);
     let gpu = Arc::new(gpu);
     let pool = Pool::new(Memory(Arc::clone(&gpu)), config);
-    Wgpu { info, gpu, pool, normal_table: Default::default() }
+    Wgpu { info, gpu, cooperative, pool, normal_table: Default::default() }
 }
 
 fn layout(shape: &[usize], strides: &[isize], offset: usize) -> Layout {

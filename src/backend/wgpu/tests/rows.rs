@@ -74,10 +74,16 @@ fn matmul_kernels_are_valid() {
                 let is_float = domain_contains(Domain::Float, format);
                 let activation = if is_float { activations[(i + j) % 5] } else { Activation::None };
                 let out = if (i + j) % 2 == 0 { Access::Chunks } else { Access::Elements };
-                let (blocks, terms, rank) = (1 + (i % 2) as u32, [j % 2 == 0, j > 1, i > 1], j);
-                let scaled = i % 2 == 0;
-                let variant = matmul::Variant { format, blocks, a, b, out, scaled, activation, terms, rank };
-                validate(&format!("{variant:?}"), &variant.source());
+                let (terms, rank, scaled) = ([j % 2 == 0, j > 1, i > 1], j, i % 2 == 0);
+                let mut tiles = vec![if i % 2 == 0 { matmul::Tile::Small } else { matmul::Tile::Large }];
+                if format == Format::F16 && a.access == Access::Chunks && b.access == Access::Chunks {
+                    tiles.push(matmul::Tile::Cooperative);
+                }
+                for tile in tiles {
+                    let whole = j % 2 == 0;
+                    let variant = matmul::Variant { format, tile, whole, a, b, out, scaled, activation, terms, rank };
+                    validate(&format!("{variant:?}"), &variant.source());
+                }
             }
         }
     }
