@@ -4,9 +4,9 @@
 # From a clone it builds first; from a bundle (scripts/bundle.sh) it needs no Rust toolchain.
 set -euo pipefail
 usage="usage: scripts/run_bench.sh [--quick] [--filter NAME] [--device NAME]... [--no-peers] [--out DIR]
-  --quick        fewer repetitions, and of the matrix products a few
+  --quick        fewer repetitions, of the matrix products a few, and on a processor nothing that takes long
   --filter NAME  only cases whose name contains NAME
-  --device NAME  cpu, cuda:N or wgpu:N; give it again for more (default: every device here but rasterisers on the CPU)
+  --device NAME  cpu, cuda:N or wgpu:N; give it again for more (default: every device here)
   --no-peers     leave PyTorch alone
   --out DIR      where the results go
 PYTHON names the Python that has PyTorch (default python3), and with it cuBLAS; TILEWORK_CUBLAS names another folder for that."

@@ -24,7 +24,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
-use tilework::Device;
+use tilework::{BackendKind, Device};
 
 use case::Case;
 use measure::Effort;
@@ -65,8 +65,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     } else if let Some(dir) = &arguments.document {
         report::document(dir)?;
     } else if arguments.list_devices {
-        // A software rasteriser tells of no GPU and takes long about it: it is measured where it is named.
-        for device in Device::all().into_iter().filter(|device| !device.info().is_software) {
+        for device in Device::all() {
             println!("{}:{}", device.kind().name(), device.info().ordinal);
         }
     } else if let Some(name) = &arguments.device {
@@ -94,6 +93,7 @@ fn measure_all(device: &Device, arguments: &Arguments) -> Result<Value, Box<dyn 
         case.id().contains(&arguments.filter)
             && products::suits(case, device)
             && (!arguments.quick || products::is_quick(case))
+            && is_bearable(case, device, arguments.quick)
     };
     let cases: Vec<Case> = cases().into_iter().filter(wanted).collect();
     let bar = ProgressBar::new(cases.len() as u64);
@@ -119,6 +119,16 @@ fn measure_all(device: &Device, arguments: &Arguments) -> Result<Value, Box<dyn 
         "device": { "name": info.name, "backend": info.backend.name(), "ordinal": info.ordinal, "facts": facts },
         "rival": rivals.as_ref().map(Rivals::cublas), "date": date(seconds), "quick": arguments.quick, "ceilings": ceilings, "launch": launch, "cases": rows,
     }))
+}
+
+/// Whether a processor, or a rasteriser that runs on one, gets through `case` in seconds. GPUs get through all.
+fn is_bearable(case: &Case, device: &Device, quick: bool) -> bool {
+    let (flops, bytes) = match device.kind() {
+        _ if device.info().is_software => (1e9, 1e8),
+        BackendKind::Cpu if quick => (2e10, 1e9),
+        _ => return true,
+    };
+    case.flops().unwrap_or(0.0) <= flops && case.bytes() <= bytes
 }
 
 /// A rate above what the machine can do means that the benchmark is wrong, unless the data may have been in a cache.
