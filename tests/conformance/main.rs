@@ -16,6 +16,7 @@ mod tolerance;
 mod values;
 mod vocabulary;
 
+mod accuracy;
 mod convert;
 mod determinism;
 mod einsum;
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
     softmax::cases(&mut suite);
     norm::cases(&mut suite);
     matmul::cases(&mut suite);
+    accuracy::cases(&mut suite);
     einsum::cases(&mut suite);
     random::cases(&mut suite);
     sizes::cases(&mut suite);

@@ -7,3 +7,4 @@ mod matmul;
 mod normal;
 mod philox;
 mod scalar;
+mod split;

@@ -189,3 +189,38 @@ struct TwMatmul {
     uint64_t partials;
     uint64_t tickets;
 };
+
+// ---- f32 products on the tensor cores (tilework/matmul/split.h) ----
+
+// A factor of an f32 product, whose lines along k are its rows (so columns of b are), and where its planes go.
+struct TwSplitFactor {
+    uint64_t pointer;
+    int64_t row;
+    int64_t depth;
+    int64_t batch[TW_MATMUL_BATCH_RANK];
+    // Rows of one matrix; the axes of its batch, 1 where the factor is broadcast.
+    uint64_t rows;
+    uint32_t matrices[TW_MATMUL_BATCH_RANK];
+    // Rows of a block of planes, which are the tile's side, and the blocks of a matrix.
+    uint32_t height;
+    uint32_t blocks;
+    // 1 where lines along k have stride 1 and aligned groups of 16 bytes, 2 where lines along the rows have.
+    uint32_t direction;
+    // The rows' shifts [matrix][row] and the planes; rows here fill the blocks.
+    uint64_t shifts;
+    uint64_t planes;
+};
+
+// An f32 product on the tensor cores: what all its kernels take.
+struct TwSplit {
+    struct TwSplitFactor factors[2];
+    // A SplitState that is zero between launches, and the SplitVerdict that it leads to.
+    uint64_t seen;
+    uint64_t verdict;
+    uint64_t k;
+    // Blocks of 32 along k, an even number.
+    uint32_t depth;
+    // The elements of k that a block of the pass handles, a multiple of 128: a cluster handles all of k.
+    uint32_t chunk;
+    struct TwMatmul product;
+};

@@ -45,6 +45,10 @@ __device__ __forceinline__ void store_remote(uint32_t address, float x, float y)
     asm volatile("st.shared::cluster.v2.f32 [%0], {%1, %2};" ::"r"(address), "f"(x), "f"(y) : "memory");
 }
 
+__device__ __forceinline__ void store_remote(uint32_t address, uint32_t x) {
+    asm volatile("st.shared::cluster.u32 [%0], %1;" ::"r"(address), "r"(x) : "memory");
+}
+
 // A barrier of all threads of the cluster, which publishes nothing but initialised barriers behind their fence.
 __device__ __forceinline__ void cluster_barrier_relaxed() {
     __syncwarp();

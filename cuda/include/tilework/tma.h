@@ -25,6 +25,13 @@ __device__ __forceinline__ void tma_load(uint32_t to, const TensorMap& map, uint
         : "memory");
 }
 
+// Copies `bytes` (a multiple of 16) from aligned memory that needs no map; they arrive at `barrier`.
+__device__ __forceinline__ void bulk_load(uint32_t to, const void* from, uint32_t bytes, uint32_t barrier) {
+    asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(to), "l"(from),
+                 "r"(bytes), "r"(barrier)
+                 : "memory");
+}
+
 // As tma_load, but to the same address in each block of the cluster whose bit is set in `blocks`, and to each one's barrier.
 __device__ __forceinline__ void tma_load_multicast(uint32_t to, const TensorMap& map, uint32_t barrier, int x, int y, int z,
                                                    int w, uint16_t blocks) {

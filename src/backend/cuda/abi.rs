@@ -319,3 +319,66 @@ const _: () = {
     ["Offset of field: TwMatmul::partials"][::core::mem::offset_of!(TwMatmul, partials) - 368usize];
     ["Offset of field: TwMatmul::tickets"][::core::mem::offset_of!(TwMatmul, tickets) - 376usize];
 };
+#[doc = " A factor of an f32 product, whose lines along k are its rows (so columns of b are), and where its planes go."]
+#[repr(C)]
+#[derive(Debug, Default, Copy, Clone)]
+pub struct TwSplitFactor {
+    pub pointer: u64,
+    pub row: i64,
+    pub depth: i64,
+    pub batch: [i64; 2usize],
+    #[doc = " Rows of one matrix; the axes of its batch, 1 where the factor is broadcast."]
+    pub rows: u64,
+    pub matrices: [u32; 2usize],
+    #[doc = " Rows of a block of planes, which are the tile's side, and the blocks of a matrix."]
+    pub height: u32,
+    pub blocks: u32,
+    #[doc = " 1 where lines along k have stride 1 and aligned groups of 16 bytes, 2 where lines along the rows have."]
+    pub direction: u32,
+    #[doc = " The rows' shifts [matrix][row] and the planes; rows here fill the blocks."]
+    pub shifts: u64,
+    pub planes: u64,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of TwSplitFactor"][::core::mem::size_of::<TwSplitFactor>() - 88usize];
+    ["Alignment of TwSplitFactor"][::core::mem::align_of::<TwSplitFactor>() - 8usize];
+    ["Offset of field: TwSplitFactor::pointer"][::core::mem::offset_of!(TwSplitFactor, pointer) - 0usize];
+    ["Offset of field: TwSplitFactor::row"][::core::mem::offset_of!(TwSplitFactor, row) - 8usize];
+    ["Offset of field: TwSplitFactor::depth"][::core::mem::offset_of!(TwSplitFactor, depth) - 16usize];
+    ["Offset of field: TwSplitFactor::batch"][::core::mem::offset_of!(TwSplitFactor, batch) - 24usize];
+    ["Offset of field: TwSplitFactor::rows"][::core::mem::offset_of!(TwSplitFactor, rows) - 40usize];
+    ["Offset of field: TwSplitFactor::matrices"][::core::mem::offset_of!(TwSplitFactor, matrices) - 48usize];
+    ["Offset of field: TwSplitFactor::height"][::core::mem::offset_of!(TwSplitFactor, height) - 56usize];
+    ["Offset of field: TwSplitFactor::blocks"][::core::mem::offset_of!(TwSplitFactor, blocks) - 60usize];
+    ["Offset of field: TwSplitFactor::direction"][::core::mem::offset_of!(TwSplitFactor, direction) - 64usize];
+    ["Offset of field: TwSplitFactor::shifts"][::core::mem::offset_of!(TwSplitFactor, shifts) - 72usize];
+    ["Offset of field: TwSplitFactor::planes"][::core::mem::offset_of!(TwSplitFactor, planes) - 80usize];
+};
+#[doc = " An f32 product on the tensor cores: what all its kernels take."]
+#[repr(C)]
+#[derive(Debug, Default, Copy, Clone)]
+pub struct TwSplit {
+    pub factors: [TwSplitFactor; 2usize],
+    #[doc = " A SplitState that is zero between launches, and the SplitVerdict that it leads to."]
+    pub seen: u64,
+    pub verdict: u64,
+    pub k: u64,
+    #[doc = " Blocks of 32 along k, an even number."]
+    pub depth: u32,
+    #[doc = " The elements of k that a block of the pass handles, a multiple of 128: a cluster handles all of k."]
+    pub chunk: u32,
+    pub product: TwMatmul,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of TwSplit"][::core::mem::size_of::<TwSplit>() - 592usize];
+    ["Alignment of TwSplit"][::core::mem::align_of::<TwSplit>() - 8usize];
+    ["Offset of field: TwSplit::factors"][::core::mem::offset_of!(TwSplit, factors) - 0usize];
+    ["Offset of field: TwSplit::seen"][::core::mem::offset_of!(TwSplit, seen) - 176usize];
+    ["Offset of field: TwSplit::verdict"][::core::mem::offset_of!(TwSplit, verdict) - 184usize];
+    ["Offset of field: TwSplit::k"][::core::mem::offset_of!(TwSplit, k) - 192usize];
+    ["Offset of field: TwSplit::depth"][::core::mem::offset_of!(TwSplit, depth) - 200usize];
+    ["Offset of field: TwSplit::chunk"][::core::mem::offset_of!(TwSplit, chunk) - 204usize];
+    ["Offset of field: TwSplit::product"][::core::mem::offset_of!(TwSplit, product) - 208usize];
+};

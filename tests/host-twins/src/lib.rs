@@ -41,6 +41,29 @@ unsafe extern "C" {
     pub fn twin_mma_chunk(mn_major: bool, l: u32, k: u32) -> u32;
 }
 unsafe extern "C" {
+    #[doc = " split.cpp; schemes are 0 for f16, 1 for bf16, 2 for none"]
+    pub fn twin_split_shift(scheme: i32, greatest: u32) -> i32;
+}
+unsafe extern "C" {
+    pub fn twin_split_f16(x: f32, shift: i32, pieces: *mut u16);
+}
+unsafe extern "C" {
+    pub fn twin_split_bf16(x: f32, shift: i32, pieces: *mut u16);
+}
+unsafe extern "C" {
+    pub fn twin_unscaled(sum: f32, exponent: i32) -> f32;
+}
+unsafe extern "C" {
+    #[doc = " For each factor: spread, far from the greatest (f16, bf16), special, shift."]
+    pub fn twin_split_scheme(seen: *const u32) -> i32;
+}
+unsafe extern "C" {
+    pub fn twin_split_chunk(row: u32, chunk: u32) -> u32;
+}
+unsafe extern "C" {
+    pub fn twin_split_descriptor(address: u32) -> u64;
+}
+unsafe extern "C" {
     #[doc = " dtype.cpp"]
     pub fn twin_widen_f16(x: u16) -> f32;
 }

@@ -34,6 +34,16 @@ uint64_t twin_wgmma_descriptor(uint32_t address, bool mn_major, uint32_t depth);
 uint64_t twin_wgmma_descriptor_step(bool mn_major);
 uint32_t twin_mma_chunk(bool mn_major, uint32_t l, uint32_t k);
 
+// split.cpp; schemes are 0 for f16, 1 for bf16, 2 for none
+int32_t twin_split_shift(int32_t scheme, uint32_t greatest);
+void twin_split_f16(float x, int32_t shift, uint16_t pieces[2]);
+void twin_split_bf16(float x, int32_t shift, uint16_t pieces[3]);
+float twin_unscaled(float sum, int32_t exponent);
+// For each factor: spread, far from the greatest (f16, bf16), special, shift.
+int32_t twin_split_scheme(const uint32_t seen[10]);
+uint32_t twin_split_chunk(uint32_t row, uint32_t chunk);
+uint64_t twin_split_descriptor(uint32_t address);
+
 // dtype.cpp
 float twin_widen_f16(uint16_t x);
 float twin_widen_bf16(uint16_t x);

@@ -4,8 +4,10 @@
 //! costs are relative, measured on one GPU, and only their ratios matter. `wgmma_plan.rs` does so for its own.
 
 use super::problem::Problem;
+use super::split::can_split;
 use super::wgmma_plan::{Plan, plan};
 use super::{burst, skinny};
+use crate::backend::Precision;
 use crate::backend::cuda::abi::TwMatrix;
 use crate::dtype::DType;
 
@@ -19,6 +21,8 @@ pub(super) struct Gpu {
     pub has_skinny: bool,
     /// Whether the GPU has the tensor cores of `mma.rs`.
     pub has_mma: bool,
+    /// Whether there is code of the kernels of `split.rs` for this GPU.
+    pub has_split: bool,
 }
 
 /// A kernel, down to its tile.
@@ -34,6 +38,8 @@ pub(super) enum Choice {
     Simt(SimtTile),
     /// Tensor cores of any GPU that has them.
     Mma,
+    /// f32 on Hopper's tensor cores, as accurate as ordinary arithmetic.
+    Split(SplitTile),
     /// Hopper's warpgroup products.
     Wgmma(Plan),
 }
@@ -59,6 +65,23 @@ impl SimtTile {
     }
 }
 
+/// Tiles of `split.rs`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SplitTile {
+    T128x128,
+    T64x128,
+}
+
+impl SplitTile {
+    /// Rows and columns.
+    pub fn size(self) -> [u64; 2] {
+        match self {
+            SplitTile::T128x128 => [128, 128],
+            SplitTile::T64x128 => [64, 128],
+        }
+    }
+}
+
 /// The time that a multiprocessor takes for an f32 tile of `simt.rs`, in units of the largest, and what the first round costs beside:
 /// small tiles are alone on their multiprocessor there.
 const SIMT: [(SimtTile, f64, f64); 4] = [
@@ -70,6 +93,17 @@ const SIMT: [(SimtTile, f64, f64); 4] = [
 
 /// Stages of k that a block of `skinny.rs` reads one after another without much loss.
 const FEW_STAGES: u64 = 8;
+
+/// The time of tiles of `split.rs` in the same unit.
+const SPLIT: [(SplitTile, f64); 2] = [(SplitTile::T128x128, 0.097), (SplitTile::T64x128, 0.053)];
+
+/// What its pass costs for each row or column of the output, and its launches where k is 1.
+const SPLIT_LINE: f64 = 1.7e-5;
+const SPLIT_LAUNCHES: f64 = 85.0;
+
+/// The least k for which its error was below that of ordinary arithmetic, mean and greatest, on every kind of numbers tried
+/// (docs/kernels/matmul.md): the errors of ordinary sums grow with k.
+const SPLIT_DEPTH: u64 = 512;
 
 /// The kernel for `problem`, or `None` where the GPU has none for its dtype.
 pub(super) fn choose(problem: &Problem, gpu: &Gpu) -> Option<Choice> {
@@ -89,12 +123,27 @@ pub(super) fn choose(problem: &Problem, gpu: &Gpu) -> Option<Choice> {
         }
         DType::F16 | DType::BF16 => gpu.has_mma.then_some(Choice::Mma),
         DType::F32 => {
-            let (tile, ..) = fastest(SIMT, |&(tile, cost, first)| {
-                let [m, n] = tile.size();
+            let rounds = |[m, n]: [u64; 2]| {
                 let tiles = p.m.div_ceil(m) * p.n.div_ceil(n) * batch(problem);
-                tiles.div_ceil(u64::from(gpu.multiprocessors)) as f64 * cost + first
-            });
-            Some(Choice::Simt(tile))
+                tiles.div_ceil(u64::from(gpu.multiprocessors)) as f64
+            };
+            let simt = |&(tile, cost, first): &(SimtTile, f64, f64)| rounds(tile.size()) * cost + first;
+            let split = |&(tile, cost): &(SplitTile, f64)| rounds(tile.size()) * cost;
+            let (ordinary, split_tile) = (fastest(SIMT, simt), fastest(SPLIT, split));
+            let lines = (p.m * matrices(&p.a, p.batch) + p.n * matrices(&p.b, p.batch)) as f64;
+            let whole = split(&split_tile) + lines * SPLIT_LINE + SPLIT_LAUNCHES / p.k as f64;
+            // Where few tiles have a deep k, sums of its parts are both faster and more accurate.
+            let tiles = p.m.div_ceil(64) * p.n.div_ceil(128) * batch(problem);
+            let allowed = problem.precision != Precision::Fma
+                && gpu.has_split
+                && p.k >= SPLIT_DEPTH
+                && 2 * tiles >= u64::from(gpu.multiprocessors)
+                && can_split(problem);
+            Some(if allowed && whole < simt(&ordinary) {
+                Choice::Split(split_tile.0)
+            } else {
+                Choice::Simt(ordinary.0)
+            })
         }
         DType::Bool => None,
         _ => Some(Choice::Simt(SimtTile::T64x64)),
@@ -103,6 +152,11 @@ pub(super) fn choose(problem: &Problem, gpu: &Gpu) -> Option<Choice> {
 
 fn batch(problem: &Problem) -> u64 {
     problem.parameters.batch.iter().map(|&n| u64::from(n)).product()
+}
+
+/// The matrices of a factor in memory.
+fn matrices(x: &TwMatrix, lengths: [u32; 2]) -> u64 {
+    x.batch.iter().zip(lengths).map(|(&stride, length)| if stride == 0 { 1 } else { u64::from(length) }).product()
 }
 
 /// The candidate of the least cost; the first of equals.
@@ -177,7 +231,7 @@ mod tests {
     use crate::backend::Precision;
     use crate::backend::cuda::abi::TwMatmul;
 
-    const H200: Gpu = Gpu { multiprocessors: 132, has_wgmma: true, has_skinny: true, has_mma: true };
+    const H200: Gpu = Gpu { multiprocessors: 132, has_wgmma: true, has_skinny: true, has_mma: true, has_split: true };
 
     fn problem(dtype: DType, m: u64, n: u64, k: u64) -> Problem {
         let matrix = |columns: u64| TwMatrix {
@@ -196,14 +250,40 @@ mod tests {
         choose(&problem(dtype, m, n, k), &H200)
     }
 
+    /// The choice for f32 that may be computed by fused multiply-adds alone.
+    fn fused(m: u64, n: u64, k: u64) -> Option<Choice> {
+        choose(&Problem { precision: Precision::Fma, ..problem(DType::F32, m, n, k) }, &H200)
+    }
+
+    #[test]
+    fn large_products_of_f32_are_split() {
+        for size in [2048, 4096, 8192] {
+            assert_eq!(chosen(DType::F32, size, size, size), Some(Choice::Split(SplitTile::T128x128)));
+        }
+        assert_eq!(
+            chosen(DType::F32, 1024, 1024, 1024),
+            Some(Choice::Split(SplitTile::T64x128)),
+            "128 tiles, one round"
+        );
+        assert_eq!(chosen(DType::F32, 1023, 1023, 1021), Some(Choice::Split(SplitTile::T64x128)), "any alignment");
+        assert_eq!(chosen(DType::F32, 512, 512, 512), fused(512, 512, 512), "launches cost more");
+        assert_eq!(
+            chosen(DType::F32, 4096, 4096, 256),
+            fused(4096, 4096, 256),
+            "sums too short to be the more accurate"
+        );
+        let gpu = Gpu { has_split: false, ..H200 };
+        assert_eq!(choose(&problem(DType::F32, 4096, 4096, 4096), &gpu), fused(4096, 4096, 4096));
+    }
+
     #[test]
     fn tiles_fill_the_multiprocessors() {
         for size in [4096, 8192] {
             assert!(matches!(chosen(DType::F16, size, size, size), Some(Choice::Wgmma(_))));
-            assert_eq!(chosen(DType::F32, size, size, size), Some(Choice::Simt(SimtTile::T128x256)));
+            assert_eq!(fused(size, size, size), Some(Choice::Simt(SimtTile::T128x256)));
         }
-        assert_eq!(chosen(DType::F32, 1024, 1024, 1024), Some(Choice::Simt(SimtTile::T64x64)));
-        assert_eq!(chosen(DType::F32, 512, 512, 512), Some(Choice::Simt(SimtTile::T32x64)));
+        assert_eq!(fused(1024, 1024, 1024), Some(Choice::Simt(SimtTile::T64x64)));
+        assert_eq!(fused(512, 512, 512), Some(Choice::Simt(SimtTile::T32x64)));
     }
 
     #[test]
@@ -216,9 +296,9 @@ mod tests {
         let mut repeated = problem(DType::BF16, 1024, 1024, 1024);
         repeated.parameters.a.row = 0;
         assert_eq!(choose(&repeated, &H200), Some(Choice::Mma), "one row for all");
-        let ampere = Gpu { multiprocessors: 108, has_wgmma: false, has_skinny: false, has_mma: true };
+        let ampere = Gpu { multiprocessors: 108, has_wgmma: false, has_skinny: false, has_mma: true, has_split: false };
         assert_eq!(choose(&problem(DType::F16, 1024, 1024, 1024), &ampere), Some(Choice::Mma));
-        let turing = Gpu { multiprocessors: 68, has_wgmma: false, has_skinny: false, has_mma: false };
+        let turing = Gpu { multiprocessors: 68, has_wgmma: false, has_skinny: false, has_mma: false, has_split: false };
         assert_eq!(choose(&problem(DType::F16, 1024, 1024, 1024), &turing), None);
     }
 
@@ -228,7 +308,7 @@ mod tests {
             assert_eq!(chosen(dtype, 1, 4096, 4096), Some(Choice::Row));
         }
         assert_eq!(chosen(DType::F32, 1, 4095, 4096), Some(Choice::Row), "lines that are not aligned");
-        let ampere = Gpu { multiprocessors: 108, has_wgmma: false, has_skinny: false, has_mma: true };
+        let ampere = Gpu { multiprocessors: 108, has_wgmma: false, has_skinny: false, has_mma: true, has_split: false };
         assert_eq!(choose(&problem(DType::BF16, 1, 4096, 4096), &ampere), Some(Choice::Row));
     }
 
@@ -259,7 +339,7 @@ mod tests {
             assert_ne!(chosen(dtype, 64, 64, 72), Some(Choice::Burst));
             assert_ne!(chosen(dtype, 64, 63, 64), Some(Choice::Burst), "lines that are not aligned");
         }
-        assert!(matches!(chosen(DType::F32, 64, 64, 64), Some(Choice::Simt(_))));
+        assert!(matches!(fused(64, 64, 64), Some(Choice::Simt(_))));
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod problem;
 mod row;
 mod simt;
 mod skinny;
+mod split;
 mod wgmma;
 mod wgmma_plan;
 
@@ -43,6 +44,7 @@ pub(super) fn matmul(cuda: &Cuda, op: Matmul, out: Operand) -> Result<()> {
         has_wgmma: wgmma::module(dtype).is_some_and(|module| kernels::has_module(context, module)),
         has_skinny: skinny::module(dtype).is_some_and(|module| kernels::has_module(context, module)),
         has_mma: context.capability >= 80,
+        has_split: dtype == DType::F32 && kernels::has_module(context, split::MODULE),
     };
     for problem in problems(&op, &out) {
         match choose(&problem, &gpu) {
@@ -51,6 +53,7 @@ pub(super) fn matmul(cuda: &Cuda, op: Matmul, out: Operand) -> Result<()> {
             Some(Choice::Burst) => burst::launch(cuda, &problem)?,
             Some(Choice::Simt(tile)) => simt::launch(cuda, &problem, tile)?,
             Some(Choice::Mma) => mma::launch(cuda, &problem)?,
+            Some(Choice::Split(tile)) => split::launch(cuda, &problem, tile)?,
             Some(Choice::Wgmma(plan)) => wgmma::launch(cuda, &problem, plan)?,
             None => {
                 let reason = "16-bit products need tensor cores of compute capability 8.0 or later; cast to f32";

@@ -20,7 +20,6 @@ const OPERANDS: usize = 6;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Problem {
     pub dtype: DType,
-    #[allow(dead_code, reason = "every kernel for f32 computes in f32, which all of them allow")]
     pub precision: Precision,
     /// All but the tiles, which depend on the kernel.
     pub parameters: TwMatmul,
