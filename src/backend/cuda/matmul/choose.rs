@@ -19,6 +19,8 @@ pub(super) struct Gpu {
     pub has_wgmma: bool,
     /// Whether there is code of the kernel for a few rows.
     pub has_skinny: bool,
+    /// The same of `simt_ring.rs` or `dmma.rs`.
+    pub has_ring: bool,
     /// Whether the GPU has the tensor cores of `mma.rs`.
     pub has_mma: bool,
     /// Whether there is code of the kernels of `split.rs` for this GPU.
@@ -36,6 +38,10 @@ pub(super) enum Choice {
     Burst,
     /// Ordinary arithmetic.
     Simt(SimtTile),
+    /// Ordinary f32 arithmetic on Hopper.
+    SimtRing(RingTile),
+    /// Hopper's f64 tensor cores.
+    Dmma(RingTile),
     /// Tensor cores of any GPU that has them.
     Mma,
     /// f32 on Hopper's tensor cores, as accurate as ordinary arithmetic.
@@ -82,6 +88,30 @@ impl SplitTile {
     }
 }
 
+/// Tiles of `simt_ring.rs` and `dmma.rs`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RingTile {
+    T128x256,
+    T128x128,
+    T64x128,
+}
+
+impl RingTile {
+    /// Those of f32.
+    pub const F32: [RingTile; 2] = [RingTile::T128x256, RingTile::T64x128];
+    /// Those of f64.
+    pub const F64: [RingTile; 2] = [RingTile::T128x128, RingTile::T64x128];
+
+    /// Rows and columns.
+    pub fn size(self) -> [u64; 2] {
+        match self {
+            RingTile::T128x256 => [128, 256],
+            RingTile::T128x128 => [128, 128],
+            RingTile::T64x128 => [64, 128],
+        }
+    }
+}
+
 /// The time that a multiprocessor takes for an f32 tile of `simt.rs`, in units of the largest, and what the first round costs beside:
 /// small tiles are alone on their multiprocessor there.
 const SIMT: [(SimtTile, f64, f64); 4] = [
@@ -90,6 +120,12 @@ const SIMT: [(SimtTile, f64, f64); 4] = [
     (SimtTile::T64x64, 0.152, 0.028),
     (SimtTile::T32x64, 0.0865, 0.046),
 ];
+
+/// The same, in the same unit, for tiles of `simt_ring.rs`.
+const SIMT_RING: [(RingTile, f64, f64); 2] = [(RingTile::T128x256, 0.88, 0.02), (RingTile::T64x128, 0.262, 0.027)];
+
+/// The same for tiles of `dmma.rs`, in units of their own.
+const DMMA: [(RingTile, f64, f64); 2] = [(RingTile::T128x128, 1.0, 0.19), (RingTile::T64x128, 0.51, 0.157)];
 
 /// Stages of k that a block of `skinny.rs` reads one after another without much loss.
 const FEW_STAGES: u64 = 8;
@@ -123,15 +159,19 @@ pub(super) fn choose(problem: &Problem, gpu: &Gpu) -> Option<Choice> {
         }
         DType::F16 | DType::BF16 => gpu.has_mma.then_some(Choice::Mma),
         DType::F32 => {
-            let rounds = |[m, n]: [u64; 2]| {
-                let tiles = p.m.div_ceil(m) * p.n.div_ceil(n) * batch(problem);
-                tiles.div_ceil(u64::from(gpu.multiprocessors)) as f64
+            let time = |size, cost, first| rounds(problem, gpu, size) * cost + first;
+            let simt = fastest(SIMT, |&(tile, cost, first)| time(tile.size(), cost, first));
+            let ring = fastest(SIMT_RING, |&(tile, cost, first)| time(tile.size(), cost, first));
+            let split = fastest(SPLIT, |&(tile, cost)| time(tile.size(), cost, 0.0));
+            let simt_time = time(simt.0.size(), simt.1, simt.2);
+            let ring_time = time(ring.0.size(), ring.1, ring.2);
+            let (ordinary, ordinary_time) = if gpu.has_ring && can_box(problem) && ring_time < simt_time {
+                (Choice::SimtRing(ring.0), ring_time)
+            } else {
+                (Choice::Simt(simt.0), simt_time)
             };
-            let simt = |&(tile, cost, first): &(SimtTile, f64, f64)| rounds(tile.size()) * cost + first;
-            let split = |&(tile, cost): &(SplitTile, f64)| rounds(tile.size()) * cost;
-            let (ordinary, split_tile) = (fastest(SIMT, simt), fastest(SPLIT, split));
             let lines = (p.m * matrices(&p.a, p.batch) + p.n * matrices(&p.b, p.batch)) as f64;
-            let whole = split(&split_tile) + lines * SPLIT_LINE + SPLIT_LAUNCHES / p.k as f64;
+            let split_time = time(split.0.size(), split.1, 0.0) + lines * SPLIT_LINE + SPLIT_LAUNCHES / p.k as f64;
             // Where few tiles have a deep k, sums of its parts are both faster and more accurate.
             let tiles = p.m.div_ceil(64) * p.n.div_ceil(128) * batch(problem);
             let allowed = problem.precision != Precision::Fma
@@ -139,15 +179,22 @@ pub(super) fn choose(problem: &Problem, gpu: &Gpu) -> Option<Choice> {
                 && p.k >= SPLIT_DEPTH
                 && 2 * tiles >= u64::from(gpu.multiprocessors)
                 && can_split(problem);
-            Some(if allowed && whole < simt(&ordinary) {
-                Choice::Split(split_tile.0)
-            } else {
-                Choice::Simt(ordinary.0)
-            })
+            Some(if allowed && split_time < ordinary_time { Choice::Split(split.0) } else { ordinary })
+        }
+        DType::F64 if gpu.has_ring && can_box(problem) => {
+            let (tile, ..) = fastest(DMMA, |&(tile, cost, first)| rounds(problem, gpu, tile.size()) * cost + first);
+            Some(Choice::Dmma(tile))
         }
         DType::Bool => None,
         _ => Some(Choice::Simt(SimtTile::T64x64)),
     }
+}
+
+/// How many tiles of a size the busiest multiprocessor gets.
+fn rounds(problem: &Problem, gpu: &Gpu, [m, n]: [u64; 2]) -> f64 {
+    let p = &problem.parameters;
+    let tiles = p.m.div_ceil(m) * p.n.div_ceil(n) * batch(problem);
+    tiles.div_ceil(u64::from(gpu.multiprocessors)) as f64
 }
 
 fn batch(problem: &Problem) -> u64 {
@@ -231,7 +278,8 @@ mod tests {
     use crate::backend::Precision;
     use crate::backend::cuda::abi::TwMatmul;
 
-    const H200: Gpu = Gpu { multiprocessors: 132, has_wgmma: true, has_skinny: true, has_mma: true, has_split: true };
+    const H200: Gpu =
+        Gpu { multiprocessors: 132, has_wgmma: true, has_skinny: true, has_ring: true, has_mma: true, has_split: true };
 
     fn problem(dtype: DType, m: u64, n: u64, k: u64) -> Problem {
         let matrix = |columns: u64| TwMatrix {
@@ -280,9 +328,11 @@ mod tests {
     fn tiles_fill_the_multiprocessors() {
         for size in [4096, 8192] {
             assert!(matches!(chosen(DType::F16, size, size, size), Some(Choice::Wgmma(_))));
-            assert_eq!(fused(size, size, size), Some(Choice::Simt(SimtTile::T128x256)));
+            assert_eq!(fused(size, size, size), Some(Choice::SimtRing(RingTile::T128x256)));
+            assert_eq!(chosen(DType::F64, size, size, size), Some(Choice::Dmma(RingTile::T128x128)));
         }
-        assert_eq!(fused(1024, 1024, 1024), Some(Choice::Simt(SimtTile::T64x64)));
+        assert_eq!(fused(1024, 1024, 1024), Some(Choice::SimtRing(RingTile::T64x128)));
+        assert_eq!(chosen(DType::F64, 1024, 1024, 1024), Some(Choice::Dmma(RingTile::T64x128)));
         assert_eq!(fused(512, 512, 512), Some(Choice::Simt(SimtTile::T32x64)));
     }
 
@@ -296,9 +346,23 @@ mod tests {
         let mut repeated = problem(DType::BF16, 1024, 1024, 1024);
         repeated.parameters.a.row = 0;
         assert_eq!(choose(&repeated, &H200), Some(Choice::Mma), "one row for all");
-        let ampere = Gpu { multiprocessors: 108, has_wgmma: false, has_skinny: false, has_mma: true, has_split: false };
+        let ampere = Gpu {
+            multiprocessors: 108,
+            has_wgmma: false,
+            has_skinny: false,
+            has_ring: false,
+            has_mma: true,
+            has_split: false,
+        };
         assert_eq!(choose(&problem(DType::F16, 1024, 1024, 1024), &ampere), Some(Choice::Mma));
-        let turing = Gpu { multiprocessors: 68, has_wgmma: false, has_skinny: false, has_mma: false, has_split: false };
+        let turing = Gpu {
+            multiprocessors: 68,
+            has_wgmma: false,
+            has_skinny: false,
+            has_ring: false,
+            has_mma: false,
+            has_split: false,
+        };
         assert_eq!(choose(&problem(DType::F16, 1024, 1024, 1024), &turing), None);
     }
 
@@ -308,7 +372,14 @@ mod tests {
             assert_eq!(chosen(dtype, 1, 4096, 4096), Some(Choice::Row));
         }
         assert_eq!(chosen(DType::F32, 1, 4095, 4096), Some(Choice::Row), "lines that are not aligned");
-        let ampere = Gpu { multiprocessors: 108, has_wgmma: false, has_skinny: false, has_mma: true, has_split: false };
+        let ampere = Gpu {
+            multiprocessors: 108,
+            has_wgmma: false,
+            has_skinny: false,
+            has_ring: false,
+            has_mma: true,
+            has_split: false,
+        };
         assert_eq!(choose(&problem(DType::BF16, 1, 4096, 4096), &ampere), Some(Choice::Row));
     }
 
@@ -344,8 +415,10 @@ mod tests {
 
     #[test]
     fn other_types_use_ordinary_arithmetic() {
-        for dtype in [DType::F64, DType::I32, DType::I64, DType::U8, DType::U32] {
+        for dtype in [DType::I32, DType::I64, DType::U8, DType::U32] {
             assert_eq!(chosen(dtype, 4096, 4096, 4096), Some(Choice::Simt(SimtTile::T64x64)));
         }
+        assert_eq!(chosen(DType::F64, 4095, 4095, 4095), Some(Choice::Simt(SimtTile::T64x64)), "not aligned");
+        assert_eq!(chosen(DType::F32, 4095, 4095, 4095), Some(Choice::Simt(SimtTile::T128x256)), "not aligned");
     }
 }

@@ -6,10 +6,13 @@
 
 mod burst;
 mod choose;
+mod dmma;
 mod mma;
 mod problem;
+mod ring;
 mod row;
 mod simt;
+mod simt_ring;
 mod skinny;
 mod split;
 mod wgmma;
@@ -43,6 +46,11 @@ pub(super) fn matmul(cuda: &Cuda, op: Matmul, out: Operand) -> Result<()> {
         multiprocessors: context.multiprocessors,
         has_wgmma: wgmma::module(dtype).is_some_and(|module| kernels::has_module(context, module)),
         has_skinny: skinny::module(dtype).is_some_and(|module| kernels::has_module(context, module)),
+        has_ring: match dtype {
+            DType::F32 => kernels::has_module(context, simt_ring::MODULE),
+            DType::F64 => kernels::has_module(context, dmma::MODULE),
+            _ => false,
+        },
         has_mma: context.capability >= 80,
         has_split: dtype == DType::F32 && kernels::has_module(context, split::MODULE),
     };
@@ -52,6 +60,8 @@ pub(super) fn matmul(cuda: &Cuda, op: Matmul, out: Operand) -> Result<()> {
             Some(Choice::Skinny { transpose, cluster }) => skinny::launch(cuda, &problem, transpose, cluster)?,
             Some(Choice::Burst) => burst::launch(cuda, &problem)?,
             Some(Choice::Simt(tile)) => simt::launch(cuda, &problem, tile)?,
+            Some(Choice::SimtRing(tile)) => simt_ring::launch(cuda, &problem, tile)?,
+            Some(Choice::Dmma(tile)) => dmma::launch(cuda, &problem, tile)?,
             Some(Choice::Mma) => mma::launch(cuda, &problem)?,
             Some(Choice::Split(tile)) => split::launch(cuda, &problem, tile)?,
             Some(Choice::Wgmma(plan)) => wgmma::launch(cuda, &problem, plan)?,

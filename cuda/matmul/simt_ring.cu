@@ -1,0 +1,22 @@
+// tilework-archs: 90a
+// Instances of tilework/matmul/simt_ring_kernel.h. src/backend/cuda/matmul/simt_ring.rs has the same table.
+//
+// A name says tile and layouts: n for a row-major factor, t for a transposed one.
+#include "tilework/matmul/simt_ring_kernel.h"
+
+#define TW_SIMT_RING_KERNEL(NAME, ...)                                                                                   \
+    extern "C" __global__ void __launch_bounds__(384, 1)                                                                 \
+        NAME(const __grid_constant__ tw::TensorMap a, const __grid_constant__ tw::TensorMap b,                           \
+             const __grid_constant__ TwMatmul p) {                                                                         \
+        tw::simt_ring_matmul<tw::SimtRingShape<__VA_ARGS__>>(a, b, p);                                                   \
+    }
+
+// Tile, its M, N and K, sums of a thread (TM, TN), slices of K.
+#define TW_SIMT_RING_LAYOUTS(TILE, M, N, K, TM, TN, SLICES)                                                              \
+    TW_SIMT_RING_KERNEL(matmul_simt_ring_f32_##TILE##_nn, M, N, K, TM, TN, SLICES, tw::K_MAJOR, tw::MN_MAJOR)            \
+    TW_SIMT_RING_KERNEL(matmul_simt_ring_f32_##TILE##_nt, M, N, K, TM, TN, SLICES, tw::K_MAJOR, tw::K_MAJOR)             \
+    TW_SIMT_RING_KERNEL(matmul_simt_ring_f32_##TILE##_tn, M, N, K, TM, TN, SLICES, tw::MN_MAJOR, tw::MN_MAJOR)           \
+    TW_SIMT_RING_KERNEL(matmul_simt_ring_f32_##TILE##_tt, M, N, K, TM, TN, SLICES, tw::MN_MAJOR, tw::K_MAJOR)
+
+TW_SIMT_RING_LAYOUTS(128x256, 128, 256, 16, 8, 16, 1)
+TW_SIMT_RING_LAYOUTS(64x128, 64, 128, 32, 8, 8, 2)
