@@ -8,6 +8,8 @@
 mod case;
 #[path = "suite/families.rs"]
 mod families;
+#[path = "suite/products.rs"]
+mod products;
 #[path = "suite/verify.rs"]
 mod verify;
 #[path = "suite/work.rs"]
@@ -28,10 +30,13 @@ fn main() {
         .configure_from_args();
     let device = Device::best();
     println!("{device}");
-    for case in families::cases().into_iter().filter(|case| suits(case, &device)) {
+    let cases = [families::cases(), products::cases()].concat();
+    let wanted = |case: &Case| suits(case, &device) && products::is_quick(case) && products::suits(case, &device);
+    for case in cases.into_iter().filter(wanted) {
         match case.dtype {
             DType::F16 => bench::<f16>(&mut criterion, &case, &device),
             DType::BF16 => bench::<bf16>(&mut criterion, &case, &device),
+            DType::F64 => bench::<f64>(&mut criterion, &case, &device),
             _ => bench::<f32>(&mut criterion, &case, &device),
         }
     }

@@ -4,6 +4,7 @@
 //! (`products`) in two rows of the first and the last batch. A bound is the unit roundoff of the type in which sums are made, times
 //! what the length of the sums lets it grow to, on the sum of magnitudes, plus roundings to the element type.
 
+#[path = "verify/products.rs"]
 mod products;
 
 use ndarray::s;

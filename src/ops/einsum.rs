@@ -181,7 +181,7 @@ impl<T: Number> Factor<T> {
 
         let labels = [&batch[..], &rows, &columns].concat();
         if inner.is_empty() {
-            return Ok(Self { tensor: x.view(&labels).mul(&y.view(&labels))?, labels });
+            return Ok(Self { tensor: x.view(&labels).mul(y.view(&labels))?, labels });
         }
         if rows.is_empty() && columns.is_empty() {
             let all = [&batch[..], &inner].concat();
