@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Puts what a build needs where it is missing: a host C++ compiler, nvcc, a Vulkan driver; with --test also libclang and valgrind.
+# Puts what a build needs where it is missing: a host C++ compiler, nvcc, a Vulkan driver; with --test also vulkaninfo, libclang and valgrind.
 # Run it as often as you like. What it may not install it names, and goes on.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PATH=$PATH:/usr/sbin:/sbin # ldconfig, for those who are not root
 
 usage="usage: scripts/setup.sh [--test] [--no-cuda]
-  --test     also what only the tests need: libclang (fresh bindings), valgrind
+  --test     also what only the tests need: vulkaninfo, libclang (fresh bindings), valgrind
   --no-cuda  leave nvcc alone: the feature \`cuda\` will not be built"
 tests=no cuda=yes
 for argument in "$@"; do
@@ -117,7 +117,9 @@ setup_vulkan() {
 }
 
 setup_libclang() {
-    if [ -n "${LIBCLANG_PATH:-}" ] || compgen -G "/usr/lib/llvm-*/lib/libclang*.so*" >/dev/null ||
+    # Not libclang-cpp, which other packages bring along.
+    if [ -n "${LIBCLANG_PATH:-}" ] || compgen -G "/usr/lib/llvm-*/lib/libclang.so*" >/dev/null ||
+        compgen -G "/usr/lib/llvm-*/lib/libclang-[0-9]*.so*" >/dev/null ||
         ldconfig -p 2>/dev/null | grep -q 'libclang[-.0-9]*\.so'; then
         say "libclang: there"
     else
@@ -133,6 +135,14 @@ setup_valgrind() {
     fi
 }
 
+setup_vulkaninfo() {
+    if have vulkaninfo; then
+        say "vulkaninfo: there"
+    else
+        apt_install "vulkaninfo, which tells the tests whether there is a Vulkan device" vulkan-tools || true
+    fi
+}
+
 if [ "$(uname -s)" != Linux ]; then
     say "this script knows Linux only: install a C++ compiler, and the CUDA toolkit for the feature \`cuda\`"
     exit 0
@@ -141,6 +151,7 @@ setup_compiler
 if [ $cuda = yes ]; then setup_nvcc; fi
 setup_vulkan
 if [ $tests = yes ]; then
+    setup_vulkaninfo
     setup_libclang
     setup_valgrind
 fi

@@ -419,6 +419,6 @@ mod tests {
             assert_eq!(chosen(dtype, 4096, 4096, 4096), Some(Choice::Simt(SimtTile::T64x64)));
         }
         assert_eq!(chosen(DType::F64, 4095, 4095, 4095), Some(Choice::Simt(SimtTile::T64x64)), "not aligned");
-        assert_eq!(chosen(DType::F32, 4095, 4095, 4095), Some(Choice::Simt(SimtTile::T128x256)), "not aligned");
+        assert_eq!(fused(4095, 4095, 4095), Some(Choice::Simt(SimtTile::T128x256)), "not aligned");
     }
 }
