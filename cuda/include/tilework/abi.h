@@ -206,7 +206,7 @@ struct TwSplitFactor {
     uint32_t blocks;
     // 1 where lines along k have stride 1 and aligned groups of 16 bytes, 2 where lines along the rows have.
     uint32_t direction;
-    // The rows' shifts [matrix][row] and the planes; rows here fill the blocks.
+    // The shifts of each matrix's rows, and the planes; rows here fill the blocks.
     uint64_t shifts;
     uint64_t planes;
 };

@@ -335,7 +335,7 @@ pub struct TwSplitFactor {
     pub blocks: u32,
     #[doc = " 1 where lines along k have stride 1 and aligned groups of 16 bytes, 2 where lines along the rows have."]
     pub direction: u32,
-    #[doc = " The rows' shifts [matrix][row] and the planes; rows here fill the blocks."]
+    #[doc = " The shifts of each matrix's rows, and the planes; rows here fill the blocks."]
     pub shifts: u64,
     pub planes: u64,
 }
