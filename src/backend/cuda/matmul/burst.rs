@@ -1,7 +1,7 @@
 //! Batches of products of small matrices of 16-bit elements: `cuda/matmul/burst_*.cu`.
 
 use super::OP;
-use super::problem::{Direction, Problem};
+use super::problem::Problem;
 use crate::backend::cuda::Cuda;
 use crate::backend::cuda::kernels::{Entry, KernelSet};
 use crate::backend::cuda::launch::Launch;
@@ -34,9 +34,8 @@ pub(super) fn launch(cuda: &Cuda, problem: &Problem) -> Result<()> {
     let Some(dtype) = DTYPES.iter().position(|&dtype| dtype == problem.dtype) else {
         return cuda.unsupported(OP, problem.dtype, "it has no kernel for small matrices");
     };
-    let by_columns = |factor| usize::from(Direction::of(factor) == Direction::ColumnMajor);
     let parameters = &problem.parameters;
-    let kernel = KERNELS.get(cuda, OP, dtype * 4 + 2 * by_columns(&parameters.a) + by_columns(&parameters.b))?;
+    let kernel = KERNELS.get(cuda, OP, dtype * 4 + problem.layout())?;
     let blocks = parameters.batch[0] * parameters.batch[1];
     let launch = Launch::linear(kernel, blocks, THREADS).shared(SHARED);
     let launch = if cuda.context().capability >= 90 { launch.dependent() } else { launch };

@@ -141,6 +141,9 @@ const SPLIT_LAUNCHES: f64 = 85.0;
 /// (docs/kernels/matmul.md): the errors of ordinary sums grow with k.
 const SPLIT_DEPTH: u64 = 512;
 
+/// Beyond this k an output of few tiles had the greater error on numbers of all magnitudes.
+const SPLIT_DEEP: u64 = 4096;
+
 /// The kernel for `problem`, or `None` where the GPU has none for its dtype.
 pub(super) fn choose(problem: &Problem, gpu: &Gpu) -> Option<Choice> {
     let p = &problem.parameters;
@@ -174,10 +177,12 @@ pub(super) fn choose(problem: &Problem, gpu: &Gpu) -> Option<Choice> {
             let split_time = time(split.0.size(), split.1, 0.0) + lines * SPLIT_LINE + SPLIT_LAUNCHES / p.k as f64;
             // Where few tiles have a deep k, sums of its parts are both faster and more accurate.
             let tiles = p.m.div_ceil(64) * p.n.div_ceil(128) * batch(problem);
+            let all = u64::from(gpu.multiprocessors);
+            let fewest = if p.k <= SPLIT_DEEP { all.div_ceil(2) } else { 2 * all };
             let allowed = problem.precision != Precision::Fma
                 && gpu.has_split
                 && p.k >= SPLIT_DEPTH
-                && 2 * tiles >= u64::from(gpu.multiprocessors)
+                && tiles >= fewest
                 && can_split(problem);
             Some(if allowed && split_time < ordinary_time { Choice::Split(split.0) } else { ordinary })
         }
@@ -320,6 +325,9 @@ mod tests {
             fused(4096, 4096, 256),
             "sums too short to be the more accurate"
         );
+        let split = |k| matches!(chosen(DType::F32, 1024, 1024, k), Some(Choice::Split(_)));
+        assert!(split(4096) && !split(8192), "a deep k with few tiles is the less accurate");
+        assert!(matches!(chosen(DType::F32, 4096, 4096, 14_336), Some(Choice::Split(_))));
         let gpu = Gpu { has_split: false, ..H200 };
         assert_eq!(choose(&problem(DType::F32, 4096, 4096, 4096), &gpu), fused(4096, 4096, 4096));
     }

@@ -22,7 +22,7 @@ static KERNELS: KernelSet<{ 4 * RingTile::F64.len() }> = KernelSet::new(|index| 
 
 /// Launches the instance of that tile for the layouts of the factors.
 pub(super) fn launch(cuda: &Cuda, problem: &Problem, tile: RingTile) -> Result<()> {
-    let layout = ring::layout(problem);
+    let layout = problem.layout();
     let index = RingTile::F64.iter().position(|&other| other == tile).unwrap_or(0);
     let [m, n] = tile.size().map(|side| side as u32);
     // As DmmaShape in `cuda/include/tilework/matmul/dmma_kernel.h` lays it out. A factor that runs along k is read in boxes as high
@@ -34,7 +34,7 @@ pub(super) fn launch(cuda: &Cuda, problem: &Problem, tile: RingTile) -> Result<(
         kernel: KERNELS.get(cuda, OP, 4 * index + layout)?,
         tile: tile.size(),
         shared: 1024 + stages * stage + 16 * stages,
-        boxes: lines.map(|lines| ([DEPTH, lines], Swizzle::CU_TENSOR_MAP_SWIZZLE_128B)),
+        boxes: lines.map(|lines| ([lines, DEPTH], Swizzle::CU_TENSOR_MAP_SWIZZLE_128B)),
         persists: true,
     };
     ring::launch(cuda, problem, &ring)

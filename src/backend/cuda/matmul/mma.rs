@@ -1,6 +1,6 @@
 //! 16-bit products on the tensor cores of any GPU that has them: `cuda/matmul/mma_bf16.cu` and `mma_f16.cu`.
 
-use super::problem::{Direction, Problem};
+use super::problem::Problem;
 use super::{OP, tiled};
 use crate::backend::cuda::Cuda;
 use crate::backend::cuda::kernels::{Entry, KernelSet};
@@ -26,9 +26,7 @@ static KERNELS: KernelSet<16> = KernelSet::new(|index| {
 pub(super) fn launch(cuda: &Cuda, problem: &Problem) -> Result<()> {
     let p = &problem.parameters;
     let any = p.a.aligned == 0 || p.b.aligned == 0;
-    let by_columns = |factor| usize::from(Direction::of(factor) == Direction::ColumnMajor);
-    let index =
-        8 * usize::from(problem.dtype == DType::F16) + 4 * usize::from(any) + 2 * by_columns(&p.a) + by_columns(&p.b);
+    let index = 8 * usize::from(problem.dtype == DType::F16) + 4 * usize::from(any) + problem.layout();
     let stages = if any { 2 } else { 4 };
     let kernel = KERNELS.get(cuda, OP, index)?;
     let (parameters, blocks) = tiled(problem, TILE.into(), TILE.into());

@@ -6,6 +6,7 @@
 use crate::backend::cuda::abi::{TwMatmul, TwMatrix};
 use crate::backend::cuda::elementwise::computed;
 use crate::backend::cuda::pointer;
+use crate::backend::cuda::tensor_map::{BoxedTensor, Swizzle};
 use crate::backend::{Activation, Matmul, Operand, Precision};
 use crate::dtype::{DType, Scalar};
 use crate::layout::{Layout, Order, collapse_axes};
@@ -40,6 +41,39 @@ impl Problem {
         let p = &self.parameters;
         let absent = [p.bias, p.multiply, p.c].iter().all(|operand| operand.pointer == 0);
         absent && p.activation == 0 && p.alpha == computed(Scalar::Int(1), self.dtype)
+    }
+
+    /// The layouts of the factors: 0 nn, 1 nt, 2 tn, 3 tt.
+    pub fn layout(&self) -> usize {
+        let by_columns = |factor| usize::from(Direction::of(factor) == Direction::ColumnMajor);
+        2 * by_columns(&self.parameters.a) + by_columns(&self.parameters.b)
+    }
+
+    /// The map of a matrix of `shape` rows and columns with two batch axes, whose boxes are `lines` of `length` along its stride of 1.
+    pub fn boxes(
+        &self,
+        x: &TwMatrix,
+        [rows, columns]: [u64; 2],
+        [lines, length]: [u32; 2],
+        swizzle: Swizzle,
+    ) -> BoxedTensor {
+        let size = self.dtype.size() as u64;
+        let (inner, outer, across) = match Direction::of(x) {
+            Direction::RowMajor => (columns, rows, x.row),
+            Direction::ColumnMajor => (rows, columns, x.column),
+        };
+        // An axis of stride 0 is one of length 1 whose stride nobody uses.
+        let stride = |stride: i64| if stride == 0 { 16 } else { stride as u64 * size };
+        let batch = |axis: usize| if x.batch[axis] == 0 { 1 } else { u64::from(self.parameters.batch[axis]) };
+        BoxedTensor {
+            pointer: x.pointer,
+            dtype: self.dtype,
+            rank: 4,
+            lengths: [inner, outer, batch(1), batch(0), 1],
+            strides: [0, stride(across), stride(x.batch[1]), stride(x.batch[0]), 0],
+            boxes: [length, lines, 1, 1, 1],
+            swizzle,
+        }
     }
 }
 

@@ -27,7 +27,7 @@ fn depth(tile: RingTile) -> u32 {
 
 /// Launches the instance of that tile for the layouts of the factors.
 pub(super) fn launch(cuda: &Cuda, problem: &Problem, tile: RingTile) -> Result<()> {
-    let layout = ring::layout(problem);
+    let layout = problem.layout();
     let index = RingTile::F32.iter().position(|&other| other == tile).unwrap_or(0);
     let depth = depth(tile);
     let [m, n] = tile.size().map(|side| side as u32);
@@ -40,7 +40,7 @@ pub(super) fn launch(cuda: &Cuda, problem: &Problem, tile: RingTile) -> Result<(
     let line = if depth == 16 { Swizzle::CU_TENSOR_MAP_SWIZZLE_64B } else { Swizzle::CU_TENSOR_MAP_SWIZZLE_128B };
     let boxes = [0, 1].map(|factor| {
         let side = [m, n][factor];
-        if along_k[factor] { ([depth, side], line) } else { ([side, depth], Swizzle::CU_TENSOR_MAP_SWIZZLE_NONE) }
+        if along_k[factor] { ([side, depth], line) } else { ([depth, side], Swizzle::CU_TENSOR_MAP_SWIZZLE_NONE) }
     });
     let ring = Ring {
         kernel: KERNELS.get(cuda, OP, 4 * index + layout)?,

@@ -1,12 +1,11 @@
 //! A few rows times a matrix on Hopper, at the speed at which the matrix can be read: `cuda/matmul/skinny_*.cu`.
 
 use super::problem::{Direction, Problem, transposed};
-use super::wgmma::boxes;
 use super::{OP, tiled};
 use crate::backend::cuda::Cuda;
 use crate::backend::cuda::kernels::{Entry, KernelSet};
 use crate::backend::cuda::launch::Launch;
-use crate::backend::cuda::tensor_map::Reads;
+use crate::backend::cuda::tensor_map::{Reads, Swizzle};
 use crate::dtype::DType;
 use crate::error::Result;
 
@@ -79,9 +78,10 @@ pub(super) fn launch(cuda: &Cuda, problem: &Problem, transpose: bool, cluster: u
     let line = LINE / problem.dtype.size() as u32;
     let [m, n, k] = [parameters.m, parameters.n, parameters.k];
     let weights_lines = if by_columns { COLUMNS } else { line };
-    let weights = boxes(&problem, &parameters.b, [k, n], [weights_lines, line]);
+    let swizzle = Swizzle::CU_TENSOR_MAP_SWIZZLE_128B;
+    let weights = problem.boxes(&parameters.b, [k, n], [weights_lines, line], swizzle);
     let weights = cuda.tensor_map_for(OP, &weights, Reads::Once)?;
-    let a = cuda.tensor_map(OP, &boxes(&problem, &parameters.a, [m, k], [rows, line]))?;
+    let a = cuda.tensor_map(OP, &problem.boxes(&parameters.a, [m, k], [rows, line], swizzle))?;
     let launch = Launch::linear(kernel, tiles * cluster, if problem.dtype == DType::F32 { 256 } else { 128 })
         .shared(shared_bytes(rows))
         .cluster([cluster, 1, 1])

@@ -1,13 +1,13 @@
 //! 16-bit products on Hopper: `cuda/matmul/wgmma_bf16.cu` and `wgmma_f16.cu`.
 
-use super::problem::{Direction, Problem};
+use super::problem::Problem;
 use super::wgmma_plan::{INSTANCES, Plan, ROW};
 use super::{GROUP, OP, tiled};
 use crate::backend::cuda::Cuda;
 use crate::backend::cuda::abi::TwMatrix;
 use crate::backend::cuda::kernels::{Entry, KernelSet};
 use crate::backend::cuda::launch::Launch;
-use crate::backend::cuda::tensor_map::{BoxedTensor, Swizzle};
+use crate::backend::cuda::tensor_map::Swizzle;
 use crate::dtype::DType;
 use crate::error::Result;
 
@@ -37,8 +37,7 @@ pub(super) fn launch(cuda: &Cuda, problem: &Problem, plan: Plan) -> Result<()> {
     let (m, n) = (instance.rows(), instance.columns);
     let (mut parameters, _) = tiled(problem, u64::from(m), u64::from(n));
     let (a, b, out) = (parameters.a, parameters.b, parameters.out);
-    let by_columns = |factor| usize::from(Direction::of(factor) == Direction::ColumnMajor);
-    let layout = 2 * by_columns(&a) + by_columns(&b);
+    let layout = problem.layout();
     let dtype = usize::from(problem.dtype == DType::F16);
     let kernel = KERNELS.get(cuda, OP, (dtype * INSTANCES.len() + plan.instance) * 4 + layout)?;
 
@@ -46,10 +45,11 @@ pub(super) fn launch(cuda: &Cuda, problem: &Problem, plan: Plan) -> Result<()> {
     let (rows, columns, depth) = (parameters.m, parameters.n, parameters.k);
     let a_lines = if layout / 2 == 0 { m } else { ROW };
     let b_lines = (if layout % 2 == 1 { n } else { ROW }) / plan.rows;
-    let map = |x: &TwMatrix, shape, lines| cuda.tensor_map(OP, &boxes(problem, x, shape, [lines, ROW]));
+    let boxes = |x: &TwMatrix, shape, size| problem.boxes(x, shape, size, Swizzle::CU_TENSOR_MAP_SWIZZLE_128B);
+    let map = |x: &TwMatrix, shape, lines| cuda.tensor_map(OP, &boxes(x, shape, [lines, ROW]));
     let a_map = map(&a, [rows, depth], a_lines)?;
     let b_map = map(&b, [depth, columns], b_lines)?;
-    let boxed_out = boxes(problem, &out, [rows, columns], [ROW, ROW]);
+    let boxed_out = boxes(&out, [rows, columns], [ROW, ROW]);
     let store_boxes =
         !instance.split && problem.is_plain() && out.column == 1 && out.aligned == 1 && boxed_out.is_encodable();
     // A map that the kernel does not use must still be one.
@@ -81,30 +81,4 @@ pub(super) fn launch(cuda: &Cuda, problem: &Problem, plan: Plan) -> Result<()> {
     // operands' shapes reach, and so do the pointers that the epilogue uses; the scratch holds every tile's sums, and the plan has
     // no more tiles than there are counters.
     unsafe { cuda.launch_with_maps(OP, &launch, &[&a_map, &b_map, &out_map], &parameters) }
-}
-
-/// The map of a matrix of `shape` rows and columns with two batch axes, whose boxes are `lines` of `length` along its stride of 1.
-pub(super) fn boxes(
-    problem: &Problem,
-    x: &TwMatrix,
-    [rows, columns]: [u64; 2],
-    [lines, length]: [u32; 2],
-) -> BoxedTensor {
-    let size = problem.dtype.size() as u64;
-    let (inner, outer, across) = match Direction::of(x) {
-        Direction::RowMajor => (columns, rows, x.row),
-        Direction::ColumnMajor => (rows, columns, x.column),
-    };
-    // An axis of stride 0 is one of length 1 whose stride nobody uses.
-    let stride = |stride: i64| if stride == 0 { 16 } else { stride as u64 * size };
-    let batch = |axis: usize| if x.batch[axis] == 0 { 1 } else { u64::from(problem.parameters.batch[axis]) };
-    BoxedTensor {
-        pointer: x.pointer,
-        dtype: problem.dtype,
-        rank: 4,
-        lengths: [inner, outer, batch(1), batch(0), 1],
-        strides: [0, stride(across), stride(x.batch[1]), stride(x.batch[0]), 0],
-        boxes: [length, lines, 1, 1, 1],
-        swizzle: Swizzle::CU_TENSOR_MAP_SWIZZLE_128B,
-    }
 }

@@ -161,7 +161,11 @@ fn forced() -> Option<&'static Candidate> {
     static FORCED: OnceLock<Option<usize>> = OnceLock::new();
     let index = FORCED.get_or_init(|| {
         let chosen = std::env::var("TILEWORK_WGMMA").ok()?;
-        CANDIDATES.iter().position(|candidate| candidate.name() == chosen)
+        let found = CANDIDATES.iter().position(|candidate| candidate.name() == chosen);
+        if found.is_none() {
+            eprintln!("tilework: TILEWORK_WGMMA={chosen}: no such instance; the fastest is taken");
+        }
+        found
     });
     index.map(|index| &CANDIDATES[index])
 }
