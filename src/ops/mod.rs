@@ -3,7 +3,6 @@
 mod einsum;
 pub(crate) mod elementwise;
 mod matmul;
-mod matmul_scaled;
 mod norm;
 mod random;
 mod reduce;
@@ -11,4 +10,3 @@ mod softmax;
 
 pub use elementwise::Argument;
 pub use matmul::MatmulOptions;
-pub use matmul_scaled::ScaledMatmulOptions;

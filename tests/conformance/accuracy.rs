@@ -33,8 +33,12 @@ const KINDS: [&str; 12] = [
 ];
 
 pub fn cases(suite: &mut Suite) {
-    for precision in [Precision::F32, Precision::Fma] {
-        let name = if precision == Precision::Fma { "accuracy of fused sums" } else { "accuracy" };
+    let precisions = [
+        (Precision::F32, "accuracy"),
+        (Precision::Fma, "accuracy of fused sums"),
+        (Precision::Tf32, "accuracy of rounded factors"),
+    ];
+    for (precision, name) in precisions {
         suite.case::<f32>(FAMILY, NAME, name, probe, move |ctx| {
             let mut rng = ctx.rng();
             for kind in ctx.some(KINDS) {
@@ -182,12 +186,12 @@ fn check(
     ctx.check(&[places.len()], &sampled, |i, got| {
         let (row, column) = (places[i] / n, places[i] % n);
         let pairs = || (0..k).map(|l| (f64::from(a[row * k + l]), f64::from(b[l * n + column])));
-        want(pairs).judge(got)
+        want(pairs, precision).judge(got)
     });
     Ok(())
 }
 
-fn want<I: Iterator<Item = (f64, f64)>>(pairs: impl Fn() -> I) -> Want {
+fn want<I: Iterator<Item = (f64, f64)>>(pairs: impl Fn() -> I, precision: Precision) -> Want {
     let exact = oracle::dot(pairs());
     if !exact.is_finite() {
         return Want::exactly(Value::Float(exact));
@@ -197,6 +201,9 @@ fn want<I: Iterator<Item = (f64, f64)>>(pairs: impl Fn() -> I) -> Want {
     let k = pairs().count();
     // Sums of subnormal numbers lose up to half their unit at every step.
     let subnormal = k as f64 * 2f64.powi(-150);
-    let error = if integers { 0.0 } else { sum_error::<f32>(split_roundings(k), magnitude) + subnormal };
+    // Two factors rounded to 11 bits; integers of this size have fewer.
+    let rounding = if precision == Precision::Tf32 { 2.0 * 2f64.powi(-11) * (1.0 + 2f64.powi(-6)) } else { 0.0 };
+    let sum = sum_error::<f32>(split_roundings(k), magnitude) + subnormal;
+    let error = if integers { 0.0 } else { rounding * magnitude + sum };
     rounded::<f32>(exact, error)
 }

@@ -3,7 +3,6 @@
 mod cast;
 mod dtype;
 mod exponential;
-mod fp8;
 mod matmul;
 mod normal;
 mod philox;

@@ -149,6 +149,11 @@ struct TwRows {
 // The batch axes of a matrix product that a kernel walks by itself.
 #define TW_MATMUL_BATCH_RANK 2
 
+// Operands of the epilogue that move through tensor maps, as bits of TwMatmul::boxed.
+#define TW_BOXED_OUT 1
+#define TW_BOXED_MULTIPLY 2
+#define TW_BOXED_C 4
+
 // An operand of a matrix product: element (0, 0) of the first matrix, or a null pointer where there is no such operand.
 struct TwMatrix {
     uint64_t pointer;
@@ -177,8 +182,8 @@ struct TwMatmul {
     uint32_t tiles_m;
     uint32_t tiles_n;
     uint32_t group;
-    // 1 where the output leaves through its tensor map, as it is.
-    uint32_t store_boxes;
+    // Bits TW_BOXED_*. Where that of the output is set, so are those of the others that there are, and the bias has a stride of 0.
+    uint32_t boxed;
     struct TwMatrix multiply;
     // The bits of the type that is accumulated in.
     uint64_t alpha;

@@ -9,6 +9,9 @@ pub const TW_ELEMENTS: u32 = 4;
 pub const TW_ELEMENTS_HEAVY: u32 = 2;
 pub const TW_MAX_BATCH: u32 = 6;
 pub const TW_MATMUL_BATCH_RANK: u32 = 2;
+pub const TW_BOXED_OUT: u32 = 1;
+pub const TW_BOXED_MULTIPLY: u32 = 2;
+pub const TW_BOXED_C: u32 = 4;
 #[doc = " A divisor of 1 to 2^31 prepared for tilework/fastdiv.h, which says what the numbers are."]
 #[repr(C)]
 #[derive(Debug, Default, Copy, Clone)]
@@ -283,8 +286,8 @@ pub struct TwMatmul {
     pub tiles_m: u32,
     pub tiles_n: u32,
     pub group: u32,
-    #[doc = " 1 where the output leaves through its tensor map, as it is."]
-    pub store_boxes: u32,
+    #[doc = " Bits TW_BOXED_*. Where that of the output is set, so are those of the others that there are, and the bias has a stride of 0."]
+    pub boxed: u32,
     pub multiply: TwMatrix,
     #[doc = " The bits of the type that is accumulated in."]
     pub alpha: u64,
@@ -311,7 +314,7 @@ const _: () = {
     ["Offset of field: TwMatmul::tiles_m"][::core::mem::offset_of!(TwMatmul, tiles_m) - 276usize];
     ["Offset of field: TwMatmul::tiles_n"][::core::mem::offset_of!(TwMatmul, tiles_n) - 280usize];
     ["Offset of field: TwMatmul::group"][::core::mem::offset_of!(TwMatmul, group) - 284usize];
-    ["Offset of field: TwMatmul::store_boxes"][::core::mem::offset_of!(TwMatmul, store_boxes) - 288usize];
+    ["Offset of field: TwMatmul::boxed"][::core::mem::offset_of!(TwMatmul, boxed) - 288usize];
     ["Offset of field: TwMatmul::multiply"][::core::mem::offset_of!(TwMatmul, multiply) - 296usize];
     ["Offset of field: TwMatmul::alpha"][::core::mem::offset_of!(TwMatmul, alpha) - 344usize];
     ["Offset of field: TwMatmul::beta"][::core::mem::offset_of!(TwMatmul, beta) - 352usize];

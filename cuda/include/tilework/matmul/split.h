@@ -41,11 +41,9 @@ struct SplitSeen {
 
 struct SplitState {
     SplitSeen factors[2];
-    // Clusters of the pass that are done.
-    uint32_t done;
 };
 
-// What the kernels after the pass read.
+// What follows from it. The first kernel after the pass finds it out and writes it down for the others.
 struct SplitVerdict {
     uint32_t scheme;
     // Whether two multiplications by powers of two take the shifts back exactly in any order.
@@ -73,6 +71,11 @@ TW_HD SplitScheme split_scheme(const SplitState& state) {
     // The least product then is a normal number of 24 bits in f32, and so is each piece.
     bool exact = a.spread <= 158 && b.spread <= 158 && a.spread + b.spread <= 220;
     return exact || overlap(SPLIT_BF16) ? SPLIT_BF16 : SPLIT_NONE;
+}
+
+TW_HD SplitVerdict split_decide(const SplitState& state) {
+    bool small = state.factors[0].shift <= 60 && state.factors[1].shift <= 60;
+    return {uint32_t(split_scheme(state)), small};
 }
 
 // The exponent of a finite number that is not zero, from the bits of its magnitude: 2^exponent <= |x| < 2^(exponent + 1).

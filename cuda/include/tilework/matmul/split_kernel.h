@@ -18,7 +18,7 @@
 #include "tilework/dependent.h"
 #include "tilework/matmul/epilogue.h"
 #include "tilework/matmul/schedule.h"
-#include "tilework/matmul/split.h"
+#include "tilework/matmul/split_rescale.h"
 #include "tilework/mbarrier.h"
 #include "tilework/tma.h"
 #include "tilework/wgmma.h"
@@ -225,43 +225,7 @@ __device__ __forceinline__ void split_matmul(const TwSplit& s) {
         asm volatile("mov.u32 %0, %%laneid;" : "=r"(thread));
         uint32_t m = tile.m * Shape::M + (SLICED ? 0 : consumer * 64) + 16 * (warp % 4) + thread / 4;
         uint32_t n = tile.n * N + 2 * (thread % 4);
-        auto shifts = [&](int which, uint32_t row) {
-            const TwSplitFactor& x = s.factors[which];
-            uint32_t outer = x.matrices[0] > 1 ? tile.batch / p.batch[1] : 0;
-            uint32_t inner = x.matrices[1] > 1 ? tile.batch % p.batch[1] : 0;
-            uint64_t matrix = uint64_t(outer) * x.matrices[1] + inner;
-            return reinterpret_cast<const int32_t*>(x.shifts) + matrix * x.blocks * x.height + row;
-        };
-        const int32_t* of_m = shifts(0, m);
-        const int32_t* of_n = shifts(1, n);
-        // The shifts are those of the other scheme.
-        constexpr int MORE = 2 * (split_top(SCHEME) - split_top(SPLIT_F16));
-        int up = -of_m[0] - MORE, down = -of_m[8] - MORE;
-        if (MORE == 0 && split_verdict(s).small) {
-            // Then two products by powers of two are exact in any order.
-            float by_up = power_of_two(up), by_down = power_of_two(down);
-#pragma unroll
-            for (int i = 0; i < N / 2; i += 4) {
-                // Loads go ahead by some, not by as many as the unrolled loop has: there are no registers for those.
-                if (i % 32 == 0) asm volatile("" ::: "memory");
-                int2 across = *reinterpret_cast<const int2*>(of_n + 2 * i);
-                float left = power_of_two(-across.x), right = power_of_two(-across.y);
-                sum[i] = sum[i] * by_up * left;
-                sum[i + 1] = sum[i + 1] * by_up * right;
-                sum[i + 2] = sum[i + 2] * by_down * left;
-                sum[i + 3] = sum[i + 3] * by_down * right;
-            }
-        } else {
-#pragma unroll
-            for (int i = 0; i < N / 2; i += 4) {
-                if (i % 32 == 0) asm volatile("" ::: "memory");
-                int2 across = *reinterpret_cast<const int2*>(of_n + 2 * i);
-                sum[i] = unscaled(sum[i], up - across.x);
-                sum[i + 1] = unscaled(sum[i + 1], up - across.y);
-                sum[i + 2] = unscaled(sum[i + 2], down - across.x);
-                sum[i + 3] = unscaled(sum[i + 3], down - across.y);
-            }
-        }
+        split_rescale<SCHEME>(s, split_verdict(s).small, sum, m, n, tile.batch);
         Epilogue<float> epilogue(p, tile.batch);
         auto place = [&](int i) { return longlong2{int64_t(m) + 8 * (i % 2), int64_t(n) + 8 * (i / 2)}; };
         epilogue.template write_all<2>(reinterpret_cast<const float(&)[N / 4][2]>(sum), place);

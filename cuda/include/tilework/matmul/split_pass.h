@@ -1,5 +1,5 @@
 // The pass that prepares an f32 product on the tensor cores (tilework/matmul/split.h): it writes the planes of both factors, and
-// decides from the elements which scheme the product gets.
+// sees from the elements which scheme the product can have.
 //
 // A cluster handles 32 rows of one factor, each of its blocks a chunk of k, 128 of k at a time. All must know a row's greatest
 // element before any piece can be made, so a block looks at its chunk twice. The first SPLIT_KEPT steps of it stay in registers
@@ -281,8 +281,39 @@ struct SplitWriter {
     }
 };
 
-// The planes of SPLIT_F16, and the verdict.
-template <uint32_t KEPT>
+// Writes the greater pieces of SPLIT_F16 alone, as a matrix whose rows have all of k: [matrix][row][32 * depth].
+struct SplitMatrixWriter {
+    SplitScale scale;
+    char* to;
+    uint64_t end;
+
+    __device__ __forceinline__ SplitMatrixWriter(const TwSplit& p, const SplitPart& part, uint64_t row, int shift) : scale(shift) {
+        const TwSplitFactor& x = p.factors[part.factor];
+        uint64_t length = uint64_t(p.depth) * SPLIT_K;
+        to = reinterpret_cast<char*>(x.planes) + (uint64_t(part.matrix) * split_padded(x) + row) * length * 2;
+        end = row < split_padded(x) ? length : 0;
+    }
+
+    template <typename See>
+    __device__ __forceinline__ void write(const SplitRuns& runs, uint64_t k, See see) const {
+#pragma unroll
+        for (int j = 0; j < 2; ++j) {
+            Vector<uint32_t, 4> run;
+#pragma unroll
+            for (int i = 0; i < 4; ++i) {
+                float first = scale(runs.at[j][2 * i]), second = scale(runs.at[j][2 * i + 1]);
+                see(first);
+                see(second);
+                run.at[i] = narrow_pair<f16>(first, second);
+            }
+            uint64_t at = k + 32 * j;
+            if (at < end) store_vector(reinterpret_cast<uint32_t*>(to + 2 * at), run);
+        }
+    }
+};
+
+// The planes of SPLIT_F16 as a writer lays them out, and what the verdict follows from.
+template <class Writer, uint32_t KEPT>
 __device__ __forceinline__ void split_pass(const TwSplit& p) {
     __shared__ float shared[SPLIT_ROWS * SPLIT_LINE];
     __shared__ uint32_t combined[SPLIT_ROWS];
@@ -290,6 +321,7 @@ __device__ __forceinline__ void split_pass(const TwSplit& p) {
     uint32_t rank = cluster_rank(), cluster = cluster_size();
     cluster_barrier_relaxed();
     wait_for_previous_kernel();
+    admit_next_kernel();
     SplitPart part = split_part(p, blockIdx.x / cluster);
     const TwSplitFactor& x = p.factors[part.factor];
     SplitReader reader(p, part);
@@ -328,7 +360,7 @@ __device__ __forceinline__ void split_pass(const TwSplit& p) {
     uint64_t row = part.row + reader.row;
     bool special = greatest >= 0x7F800000u;
     int shift = special ? 0 : split_shift(SPLIT_F16, greatest);
-    SplitWriter<SPLIT_F16> writer(p, part, row, shift);
+    Writer writer(p, part, row, shift);
     constexpr float NEAR[2] = {float(1 << (split_top(SPLIT_F16) - split_near(SPLIT_F16))), 0x1p-62f};
     static_assert(split_top(SPLIT_F16) - split_near(SPLIT_BF16) == -62, "as above");
     // Counts, exact as floats; a comparison can give 1.0 or 0.0 at once.
@@ -350,6 +382,10 @@ __device__ __forceinline__ void split_pass(const TwSplit& p) {
         reinterpret_cast<int32_t*>(x.shifts)[uint64_t(part.matrix) * split_padded(x) + row] = shift;
     }
 
+    // What has been seen so far, for the thread that will add to it: the words of a SplitSeen, in order. Most blocks find nothing new,
+    // and should neither wait for memory at their end nor queue up with atomics.
+    auto* word = reinterpret_cast<uint32_t*>(&reinterpret_cast<SplitState*>(p.seen)->factors[part.factor]) + threadIdx.x;
+    uint32_t so_far = threadIdx.x < 5 ? *const_cast<volatile uint32_t*>(word) : 0;
     // Both in a word.
     uint32_t near = uint32_t(near_f16) + (uint32_t(near_bf16) << 16);
     near = split_combine(near, combined, [](uint32_t a, uint32_t b) { return a + b; });
@@ -372,28 +408,9 @@ __device__ __forceinline__ void split_pass(const TwSplit& p) {
     }
     __syncthreads();
     if (threadIdx.x < 5) {
-        // The words of a SplitSeen, in order.
         uint32_t most = 0;
         for (uint32_t i = 0; i < 4; ++i) most = max(most, gathered[32 * threadIdx.x + i]);
-        auto* word = reinterpret_cast<uint32_t*>(&reinterpret_cast<SplitState*>(p.seen)->factors[part.factor]) + threadIdx.x;
-        // Most blocks find nothing new, and atomics on one word queue up.
-        if (most > *const_cast<volatile uint32_t*>(word)) atomicMax(word, most);
-        __threadfence();
-    }
-    __syncthreads();
-    if (threadIdx.x == 0) {
-        auto* state = reinterpret_cast<SplitState*>(p.seen);
-        if (atomicAdd(&state->done, 1u) == gridDim.x - 1) {
-            __threadfence();
-            SplitState all;
-            volatile uint32_t* words = reinterpret_cast<volatile uint32_t*>(state);
-            for (int i = 0; i < int(sizeof(SplitState) / 4); ++i) {
-                reinterpret_cast<uint32_t*>(&all)[i] = words[i];
-                words[i] = 0;
-            }
-            bool small = all.factors[0].shift <= 60 && all.factors[1].shift <= 60;
-            *reinterpret_cast<SplitVerdict*>(p.verdict) = {uint32_t(split_scheme(all)), small};
-        }
+        if (most > so_far) atomicMax(word, most);
     }
 }
 

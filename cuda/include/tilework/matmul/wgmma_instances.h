@@ -9,8 +9,9 @@
 #define TW_WGMMA_KERNEL(NAME, T, TILE, A, B)                                                                      \
     extern "C" __global__ void __launch_bounds__(TILE::THREADS, 1)                                                \
         NAME(const __grid_constant__ tw::TensorMap a, const __grid_constant__ tw::TensorMap b,                    \
-             const __grid_constant__ tw::TensorMap out, const __grid_constant__ TwMatmul p) {                     \
-        tw::wgmma_matmul<T, TILE, A, B>(a, b, out, p);                                                            \
+             const __grid_constant__ tw::TensorMap out, const __grid_constant__ tw::TensorMap multiply,           \
+             const __grid_constant__ tw::TensorMap c, const __grid_constant__ TwMatmul p) {                       \
+        tw::wgmma_matmul<T, TILE, A, B>({a, b, out, multiply, c}, p, tw::WgmmaUnscaled<T>());                     \
     }
 
 #define TW_WGMMA_LAYOUTS(DTYPE, T, NAME, ...)                                                                     \

@@ -9,12 +9,12 @@
 // may then be refilled only when the warps of all of them have read it. Blocks along the cluster's last axis share one tile, each
 // multiplying a part of k.
 //
-// The output leaves in pieces of 64 columns through shared memory (wgmma_output.h): a plain product as 16-bit boxes that the
-// accelerator stores while the next piece is converted; one with an epilogue, or with an output that the accelerator cannot address,
-// as f32 that a loop reads back by rows, so that bias, residual and output are met in the order of memory.
+// The output leaves in pieces of 64 columns (wgmma_output.h). What an epilogue multiplies by and adds comes through the ring too, in
+// stages after those of the tile's factors.
 #pragma once
 
 #include "tilework/dependent.h"
+#include "tilework/matmul/wgmma_combine.h"
 #include "tilework/matmul/wgmma_output.h"
 #include "tilework/mbarrier.h"
 #include "tilework/tma.h"
@@ -22,10 +22,28 @@
 
 namespace tw {
 
-// Fills the ring with the factors of this block's work. Only one thread calls it.
+// The tensor maps of the operands; those of the epilogue are used where p.boxed says so.
+struct WgmmaMaps {
+    const TensorMap& a;
+    const TensorMap& b;
+    const TensorMap& out;
+    const TensorMap& multiply;
+    const TensorMap& c;
+};
+
+// What is done to the sums of a tile before the epilogue, and the type of the output: nothing, and that of the factors.
+template <typename T>
+struct WgmmaUnscaled {
+    using Out = T;
+    __device__ __forceinline__ bool applies() { return true; }
+    template <int COUNT>
+    __device__ __forceinline__ void operator()(float (&)[COUNT], uint32_t, uint32_t, uint32_t) const {}
+};
+
+// Fills the ring with what this block's work reads. Only one thread calls it.
 template <class Tile, Major A, Major B>
-__device__ __forceinline__ void wgmma_produce(const TensorMap& a, const TensorMap& b, const TwMatmul& p, const WgmmaCluster& cluster,
-                                              uint32_t shared, uint32_t first, uint32_t step, uint32_t items, uint32_t depth) {
+__device__ __forceinline__ void wgmma_produce(const WgmmaMaps& maps, const TwMatmul& p, const WgmmaCluster& cluster, uint32_t shared,
+                                              uint32_t first, uint32_t step, uint32_t items, uint32_t depth) {
     constexpr int M = Tile::M, N = Tile::N, K = Tile::K;
     uint32_t barriers = shared + Tile::BARRIERS;
     // This block's share of b: columns where it runs along k, else lines of k.
@@ -33,75 +51,99 @@ __device__ __forceinline__ void wgmma_produce(const TensorMap& a, const TensorMa
     uint16_t peers = cluster.peers();
     auto load_b = [&](uint32_t to, uint32_t arrived, int x, int y, int inner, int outer) {
         if (cluster.rows == 1) {
-            tma_load(to, b, arrived, x, y, inner, outer);
+            tma_load(to, maps.b, arrived, x, y, inner, outer);
         } else {
-            tma_load_multicast(to, b, arrived, x, y, inner, outer, peers);
+            tma_load_multicast(to, maps.b, arrived, x, y, inner, outer, peers);
         }
     };
     RingPosition<Tile::STAGES> ring;
+    // The next stage's barrier, once the stage is free and `bytes` have been announced.
+    auto enter = [&](uint32_t bytes) {
+        uint32_t arrived = barriers + 16 * ring.stage;
+        mbarrier_wait(arrived + 8, ring.parity ^ 1);
+        mbarrier_arrive_expect(arrived, bytes);
+        return arrived;
+    };
     for (uint32_t index = first; index < items; index += step) {
         WgmmaWork work = wgmma_work(p, cluster, index, depth);
         int m = int(work.m) * M, n = int(work.n) * N;
-        int a_outer = p.a.batch[0] ? int(work.outer) : 0, a_inner = p.a.batch[1] ? int(work.inner) : 0;
-        int b_outer = p.b.batch[0] ? int(work.outer) : 0, b_inner = p.b.batch[1] ? int(work.inner) : 0;
+        auto outer = [&](const TwMatrix& x) { return x.batch[0] ? int(work.outer) : 0; };
+        auto inner = [&](const TwMatrix& x) { return x.batch[1] ? int(work.inner) : 0; };
         for (uint32_t block = work.begin; block < work.end; ++block, ring.advance()) {
             int k = int(block) * K;
-            uint32_t arrived = barriers + 16 * ring.stage;
-            mbarrier_wait(arrived + 8, ring.parity ^ 1);
-            mbarrier_arrive_expect(arrived, Tile::STAGE_BYTES);
+            uint32_t arrived = enter(Tile::STAGE_BYTES);
             uint32_t to = shared + ring.stage * Tile::STAGE_BYTES;
             if constexpr (A == K_MAJOR) {
-                tma_load(to, a, arrived, k, m, a_inner, a_outer);
+                tma_load(to, maps.a, arrived, k, m, inner(p.a), outer(p.a));
             } else {
 #pragma unroll
                 for (int i = 0; i < M / 64; ++i) {
-                    tma_load(to + i * 8192, a, arrived, m + 64 * i, k, a_inner, a_outer);
+                    tma_load(to + i * 8192, maps.a, arrived, m + 64 * i, k, inner(p.a), outer(p.a));
                 }
             }
             to += Tile::A_BYTES + b_from * 128;
             if constexpr (B == K_MAJOR) {
-                load_b(to, arrived, k, n + int(b_from), b_inner, b_outer);
+                load_b(to, arrived, k, n + int(b_from), inner(p.b), outer(p.b));
             } else {
 #pragma unroll
                 for (int i = 0; i < N / 64; ++i) {
-                    load_b(to + i * 8192, arrived, n + 64 * i, k + int(b_from), b_inner, b_outer);
+                    load_b(to + i * 8192, arrived, n + 64 * i, k + int(b_from), inner(p.b), outer(p.b));
                 }
+            }
+        }
+        if constexpr (!Tile::SPLIT) {
+            // In the order in which wgmma_finish asks for them.
+            if (!(p.boxed & (TW_BOXED_MULTIPLY | TW_BOXED_C))) continue;
+            auto load_pieces = [&](const TensorMap& map, const TwMatrix& x, int piece) {
+                int count = min(Tile::HELD, Tile::PIECES - piece);
+                uint32_t arrived = enter(count * M * 128);
+                for (int i = 0; i < count; ++i) {
+                    uint32_t to = shared + ring.stage * Tile::STAGE_BYTES + i * M * 128;
+                    tma_load(to, map, arrived, n + 64 * (piece + i), m, inner(x), outer(x));
+                }
+                ring.advance();
+            };
+            for (int piece = 0; piece < Tile::PIECES; piece += Tile::HELD) {
+                if (p.boxed & TW_BOXED_MULTIPLY) load_pieces(maps.multiply, p.multiply, piece);
+                if (p.boxed & TW_BOXED_C) load_pieces(maps.c, p.c, piece);
             }
         }
     }
 }
 
-// `a`, `b` and `out` are the tensor maps of the operands; that of the output is used where `p.store_boxes` is set.
-template <typename T, class Tile, Major A, Major B>
-__device__ __forceinline__ void wgmma_matmul(const TensorMap& a, const TensorMap& b, const TensorMap& out, const TwMatmul& p) {
+// The product, and what `rescale` makes of its sums.
+template <typename T, class Tile, Major A, Major B, class Rescale>
+__device__ __forceinline__ void wgmma_matmul(const WgmmaMaps& maps, const TwMatmul& p, Rescale rescale) {
+    using Out = typename Rescale::Out;
     constexpr int N = Tile::N;
     extern __shared__ char dynamic_shared[];
     // The swizzle works on address bits, so the buffers begin at a multiple of an atom.
     uint32_t shared = (shared_address(dynamic_shared) + 1023) & ~1023u;
     char* shared_pointer = dynamic_shared + (shared - shared_address(dynamic_shared));
-    uint32_t barriers = shared + Tile::BARRIERS;
-    auto full = [&](uint32_t stage) { return barriers + 16 * stage; };
-    auto empty = [&](uint32_t stage) { return barriers + 16 * stage + 8; };
 
     // Equal in all threads of a warp, which the compiler cannot know of threadIdx.
     uint32_t warp = __shfl_sync(~0u, threadIdx.x / 32, 0);
     uint32_t group = warp / 4;
     uint3 size = cluster_shape(), at = cluster_place();
     WgmmaCluster cluster{size.y, size.z, at.y, at.z};
+    WgmmaWarp<Tile> w{shared, shared_pointer, cluster, group - 1, warp % 4, threadIdx.x % 32};
 
     if (threadIdx.x == 0) {
-        tma_prefetch(a);
-        tma_prefetch(b);
-        if (p.store_boxes) tma_prefetch(out);
+        tma_prefetch(maps.a);
+        tma_prefetch(maps.b);
+        if (p.boxed & TW_BOXED_OUT) tma_prefetch(maps.out);
+        if (p.boxed & TW_BOXED_MULTIPLY) tma_prefetch(maps.multiply);
+        if (p.boxed & TW_BOXED_C) tma_prefetch(maps.c);
         for (int stage = 0; stage < Tile::STAGES; ++stage) {
-            mbarrier_init(full(stage), 1);
-            mbarrier_init(empty(stage), 4 * Tile::CONSUMERS * cluster.rows);
+            mbarrier_init(w.full(stage), 1);
+            mbarrier_init(w.empty(stage), 4 * Tile::CONSUMERS * cluster.rows);
         }
         mbarrier_init_fence();
     }
     cluster_barrier_relaxed();
     admit_next_kernel();
     wait_for_previous_kernel();
+    if (!rescale.applies()) return;
 
     uint32_t items = wgmma_items(p, cluster);
     uint32_t first = blockIdx.z / cluster.slices;
@@ -110,25 +152,19 @@ __device__ __forceinline__ void wgmma_matmul(const TensorMap& a, const TensorMap
 
     if (group == 0) {
         if constexpr (Tile::CONSUMERS == 2) registers_release<40>();
-        if (threadIdx.x == 0) wgmma_produce<Tile, A, B>(a, b, p, cluster, shared, first, step, items, depth);
+        if (threadIdx.x == 0) wgmma_produce<Tile, A, B>(maps, p, cluster, shared, first, step, items, depth);
         if constexpr (Tile::SPLIT) {
             cluster_barrier_relaxed();
             cluster_barrier();
         }
     } else {
         if constexpr (Tile::CONSUMERS == 2) registers_acquire<232>();
-        uint32_t consumer = group - 1;
-        uint32_t lane = threadIdx.x % 32;
-        uint32_t staging = shared + Tile::STAGES * Tile::STAGE_BYTES + consumer * Tile::STAGING_BYTES;
-        bool storing = threadIdx.x % 128 == 0;
-        RingPosition<Tile::STAGES> ring;
-        uint32_t turn = 0;
         float d[N / 2];
 
         auto multiply = [&](bool accumulate) {
-            mbarrier_wait(full(ring.stage), ring.parity);
-            uint32_t stage = shared + ring.stage * Tile::STAGE_BYTES;
-            uint64_t a_factor = wgmma_descriptor(stage + consumer * 8192, A, Tile::K);
+            mbarrier_wait(w.full(w.ring.stage), w.ring.parity);
+            uint32_t stage = w.buffer(w.ring.stage);
+            uint64_t a_factor = wgmma_descriptor(stage + w.consumer * 8192, A, Tile::K);
             uint64_t b_factor = wgmma_descriptor(stage + Tile::A_BYTES, B, Tile::K);
             wgmma_pin(d);
             wgmma_fence();
@@ -143,13 +179,12 @@ __device__ __forceinline__ void wgmma_matmul(const TensorMap& a, const TensorMap
         };
         // Products are still under way for the last IN_FLIGHT stages; those before, now read, go back to the producers.
         auto release = [&](uint32_t back) {
-            uint32_t stage = ring.stage >= back ? ring.stage - back : ring.stage + Tile::STAGES - back;
-            if (lane < cluster.rows) mbarrier_arrive_at(empty(stage), cluster.first_peer() + lane);
+            w.release(w.ring.stage >= back ? w.ring.stage - back : w.ring.stage + Tile::STAGES - back);
         };
         auto advance = [&](uint32_t multiplied) {
             wgmma_wait<Tile::IN_FLIGHT>();
             if (multiplied >= Tile::IN_FLIGHT) release(Tile::IN_FLIGHT);
-            ring.advance();
+            w.ring.advance();
         };
 
         for (uint32_t index = first; index < items; index += step) {
@@ -165,49 +200,24 @@ __device__ __forceinline__ void wgmma_matmul(const TensorMap& a, const TensorMap
                 if (work.end - work.begin >= back) release(back);
             }
 
+            uint32_t batch = work.outer * p.batch[1] + work.inner;
+            rescale(d, work.m * Tile::M + w.consumer * 64, work.n * N, batch);
             if constexpr (Tile::SPLIT) {
-                wgmma_combine<T, Tile>(d, shared_pointer, p, cluster, work, index);
-            } else if (p.store_boxes) {
-                int m = int(work.m) * Tile::M + int(consumer) * 64, n = int(work.n) * N;
-#pragma unroll
-                for (int piece = 0; piece < N / 64; ++piece) {
-                    // The halves of the staging take turns; the one before the last store's is free.
-                    uint32_t half = staging + turn * (Tile::STAGING_BYTES / 2);
-                    turn ^= 1;
-                    if (storing) tma_store_wait_read<1>();
-                    named_barrier(1 + consumer, 128);
-                    wgmma_stage_narrow<T>(d + 32 * piece, half, warp % 4, lane);
-                    tma_store_fence();
-                    named_barrier(1 + consumer, 128);
-                    if (storing) tma_store(out, half, n + 64 * piece, m, int(work.inner), int(work.outer));
+                wgmma_combine<Out>(d, w, maps.out, p, work, index);
+            } else if constexpr (sizeof(Out) == 2) {
+                if (!(p.boxed & TW_BOXED_OUT)) {
+                    wgmma_write<Out>(d, w, p, work);
+                } else if (is_plain<Out>(p)) {
+                    wgmma_store<Out>(d, w, maps.out, work);
+                } else {
+                    wgmma_finish<Out>(d, w, maps.out, p, work);
                 }
             } else {
-                char* wide = shared_pointer + (staging - shared);
-                int64_t m = int64_t(work.m) * Tile::M + consumer * 64, n = int64_t(work.n) * N;
-#pragma unroll 1
-                for (int piece = 0; piece < N / 64; ++piece) {
-                    // Registers have no addresses, so the piece is chosen by a branch.
-#pragma unroll
-                    for (int i = 0; i < N / 64; ++i) {
-                        if (i == piece) wgmma_stage_wide(d + 32 * i, wide, warp % 4, lane);
-                    }
-                    named_barrier(1 + consumer, 128);
-                    // Here, not before the loop: its registers are not needed while sums are copied.
-                    Epilogue<T> epilogue(p, work.outer * p.batch[1] + work.inner);
-#pragma unroll 1
-                    for (uint32_t i = threadIdx.x % 128; i < 64 * 8; i += 128) {
-                        uint32_t row = i / 8, eight = i % 8;
-                        float values[8];
-#pragma unroll
-                        for (int j = 0; j < 2; ++j) wgmma_read_wide(wide + wgmma_wide_chunk(row, 2 * eight + j), values + 4 * j);
-                        epilogue.write(m + row, n + 64 * piece + 8 * eight, values);
-                    }
-                    named_barrier(1 + consumer, 128);
-                }
+                wgmma_write<Out>(d, w, p, work);
             }
         }
         // The staging goes with the block; what was read from it will be written.
-        if (storing) tma_store_wait_read<0>();
+        if (w.stores()) tma_store_wait_read<0>();
     }
     // No block may leave while another one still signals its barriers or writes its buffers.
     if (cluster.rows > 1) cluster_barrier_relaxed();

@@ -1,29 +1,195 @@
-// How the sums of tilework/matmul/wgmma_kernel.h leave the registers: through shared memory, in pieces of 64 rows, or as partial
-// sums to the block that adds them up.
+// How the sums of tilework/matmul/wgmma_kernel.h leave the registers, in pieces of 64 columns.
+//
+//   wgmma_store    a plain product in 16 bits: boxes that the accelerator stores while the next piece is converted.
+//   wgmma_finish   the same after an epilogue that works in the registers. What it multiplies by and adds comes through the ring,
+//                  in stages after those of the factors, so that nobody waits for memory.
+//   wgmma_write    any other strides or types: sums go through shared memory, and a loop reads them back by rows, so that bias,
+//                  residual and output are met in the order of memory.
 #pragma once
 
 #include "tilework/cluster.h"
 #include "tilework/matmul/epilogue.h"
 #include "tilework/matmul/wgmma_schedule.h"
 #include "tilework/matmul/wgmma_tile.h"
+#include "tilework/mbarrier.h"
+#include "tilework/mma.h"
 #include "tilework/shared_address.h"
 #include "tilework/stmatrix.h"
+#include "tilework/tma.h"
 
 namespace tw {
 
-// Writes 64 x 64 accumulators, 32 a thread, as 16-bit values in rows of 128 bytes with the accelerator's swizzle.
+// A warp of those that multiply: where its block's buffers are, its place among its like, and how far it is in the ring.
+template <class Tile>
+struct WgmmaWarp {
+    uint32_t shared;
+    char* pointer;
+    WgmmaCluster cluster;
+    // Its warpgroup, its place in that, and the thread's in the warp.
+    uint32_t consumer;
+    uint32_t warp;
+    uint32_t lane;
+    RingPosition<Tile::STAGES> ring;
+    // Which half of the staging is next.
+    uint32_t turn = 0;
+
+    __device__ __forceinline__ uint32_t full(uint32_t stage) const { return shared + Tile::BARRIERS + 16 * stage; }
+    __device__ __forceinline__ uint32_t empty(uint32_t stage) const { return full(stage) + 8; }
+    __device__ __forceinline__ uint32_t buffer(uint32_t stage) const { return shared + stage * Tile::STAGE_BYTES; }
+    __device__ __forceinline__ uint32_t staging() const {
+        return shared + Tile::STAGES * Tile::STAGE_BYTES + consumer * Tile::STAGING_BYTES;
+    }
+    // Whether this thread starts and awaits the warpgroup's stores.
+    __device__ __forceinline__ bool stores() const { return threadIdx.x % 128 == 0; }
+    __device__ __forceinline__ void await_group() const { named_barrier(1 + consumer, 128); }
+
+    // Gives a stage that this warp has read back to the producers of all blocks that fill it.
+    __device__ __forceinline__ void release(uint32_t stage) const {
+        if (lane < cluster.rows) mbarrier_arrive_at(empty(stage), cluster.first_peer() + lane);
+    }
+};
+
+// The byte, in a block of rows of 128 bytes with the accelerator's swizzle, of this lane's 8 elements: 16 columns for each pair.
+__device__ __forceinline__ uint32_t wgmma_narrow_chunk(uint32_t warp, uint32_t lane, uint32_t pair) {
+    uint32_t row = 16 * warp + lane % 16, chunk = 2 * pair + lane / 16;
+    return row * 128 + ((chunk ^ (row & 7)) << 4);
+}
+
+// Writes 64 x 64 accumulators, 32 a thread, as 16-bit values.
 template <typename T>
 __device__ __forceinline__ void wgmma_stage_narrow(const float* d, uint32_t staging, uint32_t warp, uint32_t lane) {
-    uint32_t row = 16 * warp + lane % 16;
 #pragma unroll
     for (int pair = 0; pair < 4; ++pair) {
         // Register pair i of the eight is the thread's share of matrix i.
         Narrow values[8];
 #pragma unroll
         for (int i = 0; i < 8; ++i) values[i] = d[8 * pair + i];
-        auto words = bit_cast<uint4>(pack<T>(values));
-        uint32_t chunk = 2 * pair + lane / 16;
-        store_matrices(staging + row * 128 + ((chunk ^ (row & 7)) << 4), words);
+        store_matrices(staging + wgmma_narrow_chunk(warp, lane, pair), bit_cast<uint4>(pack<T>(values)));
+    }
+}
+
+// Reads such a block; calls combine(i, value) for what belongs to accumulator i.
+template <typename T, typename Combine>
+__device__ __forceinline__ void wgmma_read_narrow(uint32_t block, uint32_t warp, uint32_t lane, Combine combine) {
+#pragma unroll
+    for (int pair = 0; pair < 4; ++pair) {
+        uint32_t words[4];
+        load_matrices<false>(words, block + wgmma_narrow_chunk(warp, lane, pair));
+        auto values = bit_cast<Vector<T, 8>>(words);
+#pragma unroll
+        for (int i = 0; i < 8; ++i) combine(8 * pair + i, widen(values.at[i]));
+    }
+}
+
+// Stores a staged piece as a box, after which the other half of the staging is free.
+template <typename T, class Tile>
+__device__ __forceinline__ void wgmma_store_piece(const float* d, WgmmaWarp<Tile>& w, const TensorMap& out, const WgmmaWork& work,
+                                                  int piece) {
+    uint32_t half = w.staging() + w.turn * (Tile::STAGING_BYTES / 2);
+    w.turn ^= 1;
+    if (w.stores()) tma_store_wait_read<1>();
+    w.await_group();
+    wgmma_stage_narrow<T>(d, half, w.warp, w.lane);
+    tma_store_fence();
+    w.await_group();
+    int m = int(work.m) * Tile::M + int(w.consumer) * 64, n = int(work.n) * Tile::N + 64 * piece;
+    if (w.stores()) tma_store(out, half, n, m, int(work.inner), int(work.outer));
+}
+
+template <typename T, class Tile>
+__device__ __forceinline__ void wgmma_store(const float (&d)[Tile::N / 2], WgmmaWarp<Tile>& w, const TensorMap& out,
+                                            const WgmmaWork& work) {
+#pragma unroll
+    for (int piece = 0; piece < Tile::PIECES; ++piece) wgmma_store_piece<T>(d + 32 * piece, w, out, work, piece);
+}
+
+// Registers have no addresses, so a piece of the sums is chosen by a branch.
+template <class Tile>
+__device__ __forceinline__ void wgmma_take_piece(const float (&d)[Tile::N / 2], int piece, float (&values)[32]) {
+#pragma unroll
+    for (int i = 0; i < Tile::PIECES; ++i) {
+        if (i == piece) {
+#pragma unroll
+            for (int j = 0; j < 32; ++j) values[j] = d[32 * i + j];
+        }
+    }
+}
+
+// alpha * values + bias, for a bias that is the same for all rows or all columns.
+template <typename T, class Tile>
+__device__ __forceinline__ void wgmma_add_bias(float (&values)[32], const WgmmaWarp<Tile>& w, const TwMatmul& p,
+                                               const WgmmaWork& work, int piece) {
+    float alpha = decode<float>(p.alpha);
+    EpilogueOperand<const T> bias(p.bias, work.outer, work.inner);
+    if (!bias.base) {
+#pragma unroll
+        for (int i = 0; i < 32; ++i) values[i] *= alpha;
+        return;
+    }
+    // What lies beyond the output is not written, but must not be read either.
+    auto at = [&](int64_t i, int64_t j) { return accumulator(*bias.at(min(i, int64_t(p.m) - 1), min(j, int64_t(p.n) - 1))); };
+    int64_t m = int64_t(work.m) * Tile::M + w.consumer * 64 + 16 * w.warp + w.lane / 4;
+    int64_t n = int64_t(work.n) * Tile::N + 64 * piece + 2 * (w.lane % 4);
+    if (bias.row == 0) {
+#pragma unroll
+        for (int i = 0; i < 32; i += 4) {
+            float left = at(0, n + 2 * i), right = at(0, n + 2 * i + 1);
+            values[i] = fused(alpha, values[i], left);
+            values[i + 1] = fused(alpha, values[i + 1], right);
+            values[i + 2] = fused(alpha, values[i + 2], left);
+            values[i + 3] = fused(alpha, values[i + 3], right);
+        }
+    } else {
+        float up = at(m, 0), down = at(m + 8, 0);
+#pragma unroll
+        for (int i = 0; i < 32; ++i) values[i] = fused(alpha, values[i], i % 4 < 2 ? up : down);
+    }
+}
+
+template <typename T, uint32_t ACTIVATION>
+__device__ __forceinline__ void wgmma_activate(float (&values)[32]) {
+#pragma unroll
+    for (int i = 0; i < 32; ++i) values[i] = activate<T>(values[i], ACTIVATION);
+}
+
+// The epilogue, as Epilogue::write has it, on the registers.
+template <typename T, class Tile>
+__device__ __forceinline__ void wgmma_finish(const float (&d)[Tile::N / 2], WgmmaWarp<Tile>& w, const TensorMap& out,
+                                             const TwMatmul& p, const WgmmaWork& work) {
+    RingPosition<Tile::STAGES> of_multiply, of_c;
+#pragma unroll 1
+    for (int piece = 0; piece < Tile::PIECES; ++piece) {
+        float values[32];
+        wgmma_take_piece<Tile>(d, piece, values);
+        wgmma_add_bias<T>(values, w, p, work, piece);
+        switch (p.activation) {
+            case 1: wgmma_activate<T, 1>(values); break;
+            case 2: wgmma_activate<T, 2>(values); break;
+            case 3: wgmma_activate<T, 3>(values); break;
+            case 4: wgmma_activate<T, 4>(values); break;
+        }
+        // The stages that hold this piece and the next of both operands.
+        bool first = piece % Tile::HELD == 0, last = piece % Tile::HELD == Tile::HELD - 1 || piece == Tile::PIECES - 1;
+        uint32_t within = (piece % Tile::HELD * Tile::CONSUMERS + w.consumer) * 8192;
+        auto enter = [&](RingPosition<Tile::STAGES>& position) {
+            if (!first) return;
+            position = w.ring;
+            mbarrier_wait(w.full(position.stage), position.parity);
+            w.ring.advance();
+        };
+        if (p.boxed & TW_BOXED_MULTIPLY) {
+            enter(of_multiply);
+            wgmma_read_narrow<T>(w.buffer(of_multiply.stage) + within, w.warp, w.lane, [&](int i, float x) { values[i] *= x; });
+        }
+        if (p.boxed & TW_BOXED_C) {
+            enter(of_c);
+            float beta = decode<float>(p.beta);
+            wgmma_read_narrow<T>(w.buffer(of_c.stage) + within, w.warp, w.lane,
+                                 [&](int i, float x) { values[i] = fused(beta, x, values[i]); });
+        }
+        wgmma_store_piece<T>(values, w, out, work, piece);
+        if (last && p.boxed & TW_BOXED_MULTIPLY) w.release(of_multiply.stage);
+        if (last && p.boxed & TW_BOXED_C) w.release(of_c.stage);
     }
 }
 
@@ -33,7 +199,7 @@ __device__ __forceinline__ uint32_t wgmma_wide_chunk(uint32_t row, uint32_t chun
 }
 
 // Writes 64 x 64 accumulators, 32 a thread, as they are.
-__device__ __forceinline__ void wgmma_stage_wide(const float* d, char* staging, uint32_t warp, uint32_t lane) {
+__device__ __forceinline__ void wgmma_stage_wide(const float (&d)[32], char* staging, uint32_t warp, uint32_t lane) {
 #pragma unroll
     for (int i = 0; i < 32; i += 2) {
         uint32_t row = 16 * warp + lane / 4 + 8 * ((i >> 1) & 1);
@@ -47,92 +213,52 @@ __device__ __forceinline__ void wgmma_read_wide(const char* chunk, float* to) {
     *reinterpret_cast<float4*>(to) = *reinterpret_cast<const float4*>(chunk);
 }
 
-// Adds up the parts of a tile whose k was split, always in the order of the parts, and finishes it. Each block of the cluster's
-// last axis gets some rows of the tile: all blocks write theirs into that one's shared memory, where the stages were. With more
-// parts than the cluster has blocks, the sums of each cluster go to `p.partials`, and whoever is last there adds those up.
-//
-// All threads of the cluster take part in its barriers; those that multiply call this one.
+// Finishes eight columns, in as many vectors as they take.
+template <typename T>
+__device__ __forceinline__ void wgmma_write_eight(const Epilogue<T>& epilogue, int64_t i, int64_t j, const float (&values)[8]) {
+    constexpr int EACH = 16 / sizeof(T);
+#pragma unroll
+    for (int q = 0; q < 8; q += EACH) {
+        float part[EACH];
+#pragma unroll
+        for (int r = 0; r < EACH; ++r) part[r] = values[q + r];
+        epilogue.write(i, j + q, part);
+    }
+}
+
 template <typename T, class Tile>
-__device__ __forceinline__ void wgmma_combine(const float (&d)[Tile::N / 2], char* shared, const TwMatmul& p,
-                                              const WgmmaCluster& cluster, const WgmmaWork& work, uint32_t index) {
-    constexpr int N = Tile::N, M = Tile::M, THREADS = 128 * Tile::CONSUMERS;
-    uint32_t thread = threadIdx.x - 128, lane = thread % 32, warp = thread / 32 % 4, consumer = thread / 128;
-    uint32_t rows = M / cluster.slices;
-    uint32_t slot = rows * N * 4;
-    // No block reads its stages any more.
-    cluster_barrier_relaxed();
+__device__ __forceinline__ void wgmma_write(const float (&d)[Tile::N / 2], const WgmmaWarp<Tile>& w, const TwMatmul& p,
+                                            const WgmmaWork& work) {
+    char* wide = w.pointer + (w.staging() - w.shared);
+    int64_t m = int64_t(work.m) * Tile::M + w.consumer * 64, n = int64_t(work.n) * Tile::N;
+    if constexpr (sizeof(T) == 4) {
+        // Four lanes write 32 bytes of a row, which is what memory takes at a time.
+        Epilogue<T> epilogue(p, work.outer * p.batch[1] + work.inner);
+        if (epilogue.template is_plain<2>()) {
+            int64_t row = m + 16 * w.warp + w.lane / 4, column = n + 2 * (w.lane % 4);
 #pragma unroll
-    for (int half = 0; half < 2; ++half) {
-        uint32_t row = consumer * 64 + 16 * warp + 8 * half + lane / 4;
-        uint32_t owner = cluster.rank_in(row / rows);
-        uint32_t within = row % rows;
-        uint32_t to = remote_shared_address(shared_address(shared) + cluster.slice * slot + within * (4 * N), owner);
-#pragma unroll
-        for (int i = 2 * half; i < N / 2; i += 4) {
-            uint32_t chunk = 2 * (i >> 2) + lane % 4 / 2;
-            store_remote(to + ((chunk ^ (within & 3)) << 4) + 8 * (lane % 2), d[i], d[i + 1]);
+            for (int i = 0; i < Tile::N / 2; i += 2) epilogue.template write_plain<2>(row + 8 * (i / 2 % 2), column + 2 * (i / 4 * 4), d + i);
+            return;
         }
     }
-    cluster_barrier();
-
-    Epilogue<T> epilogue(p, work.outer * p.batch[1] + work.inner);
-    int64_t m = int64_t(work.m) * M + cluster.slice * rows;
-    int64_t n = int64_t(work.n) * N;
-    float* partials = reinterpret_cast<float*>(p.partials) + (uint64_t(work.tile) * p.splits * M + cluster.slice * rows) * N;
-    uint64_t part = uint64_t(M) * N;
-    auto eights = [&](auto each) {
-        for (uint32_t i = thread; i < rows * (N / 8); i += THREADS) {
-            uint32_t row = i / (N / 8), eight = i % (N / 8);
-            each(row, eight);
-        }
-    };
-    eights([&](uint32_t row, uint32_t eight) {
-        float sums[8];
+#pragma unroll 1
+    for (int piece = 0; piece < Tile::PIECES; ++piece) {
+        float values[32];
+        wgmma_take_piece<Tile>(d, piece, values);
+        wgmma_stage_wide(values, wide, w.warp, w.lane);
+        w.await_group();
+        // Here, not before the loop: its registers are not needed while sums are copied.
+        Epilogue<T> epilogue(p, work.outer * p.batch[1] + work.inner);
+#pragma unroll 1
+        for (uint32_t i = threadIdx.x % 128; i < 64 * 8; i += 128) {
+            uint32_t row = i / 8, eight = i % 8;
+            float run[8];
 #pragma unroll
-        for (int j = 0; j < 8; ++j) sums[j] = 0;
-        for (uint32_t z = 0; z < cluster.slices; ++z) {
-            float values[8];
-#pragma unroll
-            for (int j = 0; j < 2; ++j) {
-                wgmma_read_wide(shared + z * slot + row * (4 * N) + (((2 * eight + j) ^ (row & 3)) << 4), values + 4 * j);
-            }
-#pragma unroll
-            for (int j = 0; j < 8; ++j) sums[j] += values[j];
+            for (int j = 0; j < 2; ++j) wgmma_read_wide(wide + wgmma_wide_chunk(row, 2 * eight + j), run + 4 * j);
+            wgmma_write_eight(epilogue, m + row, n + 64 * piece + 8 * eight, run);
         }
-        if (p.splits == 1) {
-            epilogue.write(m + row, n + 8 * eight, sums);
-        } else {
-            auto to = reinterpret_cast<float4*>(partials + index % p.splits * part + row * N + 8 * eight);
-            __stcg(to, make_float4(sums[0], sums[1], sums[2], sums[3]));
-            __stcg(to + 1, make_float4(sums[4], sums[5], sums[6], sums[7]));
-        }
-    });
-    if (p.splits == 1) return;
-
-    // The counter goes back to zero with the last of them.
-    __shared__ uint32_t before;
-    __threadfence();
-    named_barrier(1, THREADS);
-    if (thread == 0) {
-        uint32_t* ticket = reinterpret_cast<uint32_t*>(p.tickets) + work.tile * cluster.slices + cluster.slice;
-        before = atomicInc(ticket, p.splits - 1);
+        w.await_group();
     }
-    named_barrier(1, THREADS);
-    if (before != p.splits - 1) return;
-    __threadfence();
-    eights([&](uint32_t row, uint32_t eight) {
-        float sums[8];
-#pragma unroll
-        for (int j = 0; j < 8; ++j) sums[j] = 0;
-#pragma unroll 4
-        for (uint32_t s = 0; s < p.splits; ++s) {
-            auto from = reinterpret_cast<const float4*>(partials + s * part + row * N + 8 * eight);
-            float4 low = __ldcg(from), high = __ldcg(from + 1);
-            sums[0] += low.x, sums[1] += low.y, sums[2] += low.z, sums[3] += low.w;
-            sums[4] += high.x, sums[5] += high.y, sums[6] += high.z, sums[7] += high.w;
-        }
-        epilogue.write(m + row, n + 8 * eight, sums);
-    });
 }
 
 }  // namespace tw

@@ -20,6 +20,11 @@ struct WgmmaTile {
     static constexpr uint32_t STAGE_BYTES = A_BYTES + B_BYTES;
     // Stages whose products are under way when a warpgroup goes on to the next: two where they take less time than that.
     static constexpr int IN_FLIGHT = CONSUMERS == 1 || N == 64 ? 2 : 1;
+    // The output's pieces of 64 columns.
+    static constexpr int PIECES = N / 64;
+    // How many of them, of an operand of the epilogue in 16 bits, come through one stage.
+    static constexpr int HELD_MOST = int(STAGE_BYTES / (CONSUMERS * 64 * 128));
+    static constexpr int HELD = HELD_MOST < 2 ? HELD_MOST : PIECES < 2 ? PIECES : 2;
     // For each consumer a piece of the output of 64 x 64 in f32, or two in 16 bits.
     static constexpr uint32_t STAGING_BYTES = 64 * 64 * 4;
     // Of 227 KiB, what the staging, the barriers and the alignment of the buffers leave, but no more than eight stages.

@@ -5,7 +5,7 @@
 
 use super::problem::Problem;
 use super::split::can_split;
-use super::wgmma_plan::{Plan, plan};
+use super::wgmma_plan::{Plan, plan, plan_whole};
 use super::{burst, skinny};
 use crate::backend::Precision;
 use crate::backend::cuda::abi::TwMatrix;
@@ -46,6 +46,8 @@ pub(super) enum Choice {
     Mma,
     /// f32 on Hopper's tensor cores, as accurate as ordinary arithmetic.
     Split(SplitTile),
+    /// The same with factors rounded to 11 bits.
+    Tf32(Plan),
     /// Hopper's warpgroup products.
     Wgmma(Plan),
 }
@@ -137,6 +139,13 @@ const SPLIT: [(SplitTile, f64); 2] = [(SplitTile::T128x128, 0.097), (SplitTile::
 const SPLIT_LINE: f64 = 1.7e-5;
 const SPLIT_LAUNCHES: f64 = 85.0;
 
+/// The unit in nanoseconds, for each of k.
+const UNIT: f64 = 180.0;
+
+/// What the pass and the launches of `tf32.rs` cost beside its product, in nanoseconds: of all, and for each element of the factors.
+const TF32_LAUNCHES: f64 = 9000.0;
+const TF32_ELEMENT: f64 = 0.0018;
+
 /// The least k for which its error was below that of ordinary arithmetic, mean and greatest, on every kind of numbers tried
 /// (docs/kernels/matmul.md): the errors of ordinary sums grow with k.
 const SPLIT_DEPTH: u64 = 512;
@@ -184,7 +193,19 @@ pub(super) fn choose(problem: &Problem, gpu: &Gpu) -> Option<Choice> {
                 && p.k >= SPLIT_DEPTH
                 && tiles >= fewest
                 && can_split(problem);
-            Some(if allowed && split_time < ordinary_time { Choice::Split(split.0) } else { ordinary })
+            let (accurate, accurate_time) = if allowed && split_time < ordinary_time {
+                (Choice::Split(split.0), split_time)
+            } else {
+                (ordinary, ordinary_time)
+            };
+            if problem.precision == Precision::Tf32 && gpu.has_split && can_split(problem) {
+                let (time, plan) = plan_whole(problem, gpu.multiprocessors);
+                let elements = lines * p.k as f64;
+                if time + TF32_LAUNCHES + elements * TF32_ELEMENT < accurate_time * UNIT * p.k as f64 {
+                    return Some(Choice::Tf32(plan));
+                }
+            }
+            Some(accurate)
         }
         DType::F64 if gpu.has_ring && can_box(problem) => {
             let (tile, ..) = fastest(DMMA, |&(tile, cost, first)| rounds(problem, gpu, tile.size()) * cost + first);

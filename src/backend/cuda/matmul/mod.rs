@@ -15,6 +15,7 @@ mod simt;
 mod simt_ring;
 mod skinny;
 mod split;
+mod tf32;
 mod wgmma;
 mod wgmma_plan;
 
@@ -64,6 +65,7 @@ pub(super) fn matmul(cuda: &Cuda, op: Matmul, out: Operand) -> Result<()> {
             Some(Choice::Dmma(tile)) => dmma::launch(cuda, &problem, tile)?,
             Some(Choice::Mma) => mma::launch(cuda, &problem)?,
             Some(Choice::Split(tile)) => split::launch(cuda, &problem, tile)?,
+            Some(Choice::Tf32(plan)) => tf32::launch(cuda, &problem, plan)?,
             Some(Choice::Wgmma(plan)) => wgmma::launch(cuda, &problem, plan)?,
             None => {
                 let reason = "16-bit products need tensor cores of compute capability 8.0 or later; cast to f32";

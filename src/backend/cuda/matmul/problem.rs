@@ -8,7 +8,7 @@ use crate::backend::cuda::elementwise::computed;
 use crate::backend::cuda::pointer;
 use crate::backend::cuda::tensor_map::{BoxedTensor, Swizzle};
 use crate::backend::{Activation, Matmul, Operand, Precision};
-use crate::dtype::{DType, Scalar};
+use crate::dtype::DType;
 use crate::layout::{Layout, Order, collapse_axes};
 
 /// The number of tiles in one launch stays below it, as grids and 32-bit indices demand.
@@ -36,13 +36,6 @@ pub(super) enum Direction {
 }
 
 impl Problem {
-    /// Whether there is nothing to do with the product but to write it.
-    pub fn is_plain(&self) -> bool {
-        let p = &self.parameters;
-        let absent = [p.bias, p.multiply, p.c].iter().all(|operand| operand.pointer == 0);
-        absent && p.activation == 0 && p.alpha == computed(Scalar::Int(1), self.dtype)
-    }
-
     /// The layouts of the factors: 0 nn, 1 nt, 2 tn, 3 tt.
     pub fn layout(&self) -> usize {
         let by_columns = |factor| usize::from(Direction::of(factor) == Direction::ColumnMajor);

@@ -7,17 +7,17 @@
 use super::choose::SplitTile;
 use super::problem::Problem;
 use super::{OP, tiled};
-use crate::backend::cuda::Cuda;
 use crate::backend::cuda::abi::{TwMatmul, TwMatrix, TwSplit, TwSplitFactor};
 use crate::backend::cuda::kernels::{Entry, Kernel, KernelSet};
 use crate::backend::cuda::launch::Launch;
+use crate::backend::cuda::{Buffer, Cuda};
 use crate::error::Result;
 
 /// The module whose presence says that a build can do this.
 pub(super) const MODULE: &str = "matmul/split_f16x3";
 
 /// Elements of k that lie together in the planes.
-const DEPTH: u64 = 32;
+pub(super) const DEPTH: u64 = 32;
 /// Elements of k that a block of the pass handles at a time, and those that it keeps in registers.
 const STEP: u64 = 128;
 const KEPT: u64 = 512;
@@ -40,10 +40,21 @@ const MOST_DEPTH: u64 = 1 << 18;
 
 const TILES: [SplitTile; 2] = [SplitTile::T128x128, SplitTile::T64x128];
 
+/// The kernels that split: both factors into planes of f16, with the verdict; the same, but the greater pieces alone, as matrices; and
+/// once more, into planes of bf16, where the verdict asks for it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Pass {
+    Planes,
+    Matrices,
+    Again,
+}
+
 static PASS: KernelSet<3> = KernelSet::new(|index| Entry {
     module: "matmul/split",
-    name: ["matmul_split_f16", "matmul_split_bf16", "matmul_split_none"][index].into(),
+    name: ["matmul_split_f16", "matmul_split_tf32", "matmul_split_bf16"][index].into(),
 });
+
+static NONE: KernelSet<1> = KernelSet::new(|_| Entry { module: "matmul/split", name: "matmul_split_none".into() });
 
 /// For each scheme the tiles.
 static PRODUCTS: KernelSet<{ 2 * TILES.len() }> = KernelSet::new(|index| {
@@ -107,10 +118,30 @@ fn shared_bytes(tile: SplitTile, planes: u32) -> u32 {
     1024 + stages * stage + handover + stages * 16
 }
 
+/// A product whose factors are to be split: what all kernels take, with the memory that it names.
+pub(super) struct Prepared {
+    pub split: TwSplit,
+    tile: SplitTile,
+    /// Blocks that share rows in the pass, and all blocks of it.
+    cluster: u32,
+    blocks: u32,
+    _workspace: Buffer,
+}
+
 /// Launches the pass and the products of both schemes, and ordinary arithmetic for what neither does.
 pub(super) fn launch(cuda: &Cuda, problem: &Problem, tile: SplitTile) -> Result<()> {
+    let prepared = prepare(cuda, problem, tile)?;
+    prepared.pass(cuda, Pass::Planes)?;
+    prepared.pass(cuda, Pass::Again)?;
+    prepared.product(cuda, 0)?;
+    prepared.product(cuda, 1)?;
+    prepared.ordinary(cuda, problem)
+}
+
+/// The parameters of the kernels for products in tiles of `tile`, and the workspace.
+pub(super) fn prepare(cuda: &Cuda, problem: &Problem, tile: SplitTile) -> Result<Prepared> {
     let [m, n] = tile.size();
-    let (parameters, tiles) = tiled(problem, m, n);
+    let (parameters, _) = tiled(problem, m, n);
     let Some(workspace) = workspace(&parameters, [m, n]) else {
         return cuda.unsupported(OP, problem.dtype, "the factors are too large to be split");
     };
@@ -150,26 +181,47 @@ pub(super) fn launch(cuda: &Cuda, problem: &Problem, tile: SplitTile) -> Result<
     };
     // `workspace` keeps all rows, and so the groups of them, below 2^31; blocks that find nothing to do are eight to a group at most.
     let parts: u64 = split.factors.iter().map(groups).sum();
-    let multiprocessors = cuda.context().multiprocessors;
-    let start = |launch: Launch, split: &TwSplit| {
-        // SAFETY: the entries take one TwSplit and as much shared memory as their buffers need; they reach what the operands'
-        // shapes and strides reach, and the workspace, which is laid out for these factors. The stream is done with the workspace
-        // before it does what its next owner asks.
-        unsafe { cuda.launch(OP, &launch.dependent(), split) }
-    };
-    let pass = |index| PASS.get(cuda, OP, index);
-    let blocks = parts as u32 * cluster;
-    start(Launch::linear(pass(0)?, blocks, PASS_THREADS).cluster([cluster, 1, 1]), &split)?;
-    start(Launch::linear(pass(1)?, blocks.min(4 * multiprocessors), PASS_THREADS), &split)?;
-    let index = TILES.iter().position(|&other| other == tile).unwrap_or(0);
-    for scheme in 0..2 {
-        let kernel: &'static Kernel = PRODUCTS.get(cuda, OP, scheme * TILES.len() + index)?;
-        let shared = shared_bytes(tile, scheme as u32 + 2);
-        start(Launch::linear(kernel, tiles.min(multiprocessors), THREADS).shared(shared), &split)?;
+    Ok(Prepared { split, tile, cluster, blocks: parts as u32 * cluster, _workspace: scratch })
+}
+
+impl Prepared {
+    /// Launches a kernel of the pass.
+    pub fn pass(&self, cuda: &Cuda, pass: Pass) -> Result<()> {
+        let kernel = PASS.get(cuda, OP, pass as usize)?;
+        let launch = match pass {
+            Pass::Planes | Pass::Matrices => {
+                Launch::linear(kernel, self.blocks, PASS_THREADS).cluster([self.cluster, 1, 1])
+            }
+            Pass::Again => Launch::linear(kernel, self.blocks.min(4 * cuda.context().multiprocessors), PASS_THREADS),
+        };
+        start(cuda, launch, &self.split)
     }
-    let (product, tiles) = tiled(problem, NONE_TILE[0], NONE_TILE[1]);
-    let none = TwSplit { product, ..split };
-    start(Launch::linear(pass(2)?, tiles, NONE_THREADS).shared(NONE_SHARED), &none)
+
+    /// Launches the product of a scheme: 0 is three products of f16, 1 six of bf16.
+    pub fn product(&self, cuda: &Cuda, scheme: usize) -> Result<()> {
+        let tile = TILES.iter().position(|&other| other == self.tile).unwrap_or(0);
+        let kernel: &'static Kernel = PRODUCTS.get(cuda, OP, scheme * TILES.len() + tile)?;
+        let p = &self.split.product;
+        let tiles = p.tiles_m * p.tiles_n * p.batch[0] * p.batch[1];
+        let launch = Launch::linear(kernel, tiles.min(cuda.context().multiprocessors), THREADS);
+        start(cuda, launch.shared(shared_bytes(self.tile, scheme as u32 + 2)), &self.split)
+    }
+
+    /// Launches ordinary arithmetic for what no scheme does.
+    pub fn ordinary(&self, cuda: &Cuda, problem: &Problem) -> Result<()> {
+        let (product, tiles) = tiled(problem, NONE_TILE[0], NONE_TILE[1]);
+        let kernel = NONE.get(cuda, OP, 0)?;
+        let launch = Launch::linear(kernel, tiles, NONE_THREADS).shared(NONE_SHARED);
+        start(cuda, launch, &TwSplit { product, ..self.split })
+    }
+}
+
+/// Launches a kernel that takes what `prepare` has made.
+fn start(cuda: &Cuda, launch: Launch, split: &TwSplit) -> Result<()> {
+    // SAFETY: the entries take one TwSplit and as much shared memory as their buffers need; they reach what the operands' shapes
+    // and strides reach, and the workspace, which is laid out for these factors. The stream is done with the workspace before it
+    // does what its next owner asks.
+    unsafe { cuda.launch(OP, &launch.dependent(), split) }
 }
 
 /// The groups of rows of a factor that a cluster of the pass does each.

@@ -1,13 +1,15 @@
 //! 16-bit products on Hopper: `cuda/matmul/wgmma_bf16.cu` and `wgmma_f16.cu`.
 
+use std::sync::Arc;
+
 use super::problem::Problem;
 use super::wgmma_plan::{INSTANCES, Plan, ROW};
 use super::{GROUP, OP, tiled};
-use crate::backend::cuda::Cuda;
-use crate::backend::cuda::abi::TwMatrix;
-use crate::backend::cuda::kernels::{Entry, KernelSet};
+use crate::backend::cuda::abi::{self, TwMatmul, TwMatrix};
+use crate::backend::cuda::kernels::{Entry, Kernel, KernelSet};
 use crate::backend::cuda::launch::Launch;
-use crate::backend::cuda::tensor_map::Swizzle;
+use crate::backend::cuda::tensor_map::{Swizzle, TensorMap};
+use crate::backend::cuda::{Buffer, Cuda};
 use crate::dtype::DType;
 use crate::error::Result;
 
@@ -31,15 +33,39 @@ static KERNELS: KernelSet<{ 2 * 4 * INSTANCES.len() }> = KernelSet::new(|index| 
     }
 });
 
+/// A launch that a plan makes of a problem, with what it needs.
+pub(super) struct Arranged {
+    pub launch: Launch,
+    pub maps: [Arc<TensorMap>; 5],
+    pub parameters: TwMatmul,
+    /// The partial sums, where k is split between clusters.
+    _sums: Option<Buffer>,
+}
+
 /// Launches what `plan` says, the variant for the layouts of the factors.
 pub(super) fn launch(cuda: &Cuda, problem: &Problem, plan: Plan) -> Result<()> {
+    let dtype = usize::from(problem.dtype == DType::F16);
+    let kernel = KERNELS.get(cuda, OP, (dtype * INSTANCES.len() + plan.instance) * 4 + problem.layout())?;
+    let arranged = arrange(cuda, kernel, problem, plan, problem.dtype)?;
+    let maps = arranged.maps.each_ref().map(|map| &**map);
+    // SAFETY: the entry takes five maps and one TwMatmul, and as much shared memory as its buffers need; maps reach what the
+    // operands' shapes reach, and so do the pointers that the epilogue uses; the scratch holds every tile's sums, and the plan has
+    // no more tiles than there are counters.
+    unsafe { cuda.launch_with_maps(OP, &arranged.launch, &maps, &arranged.parameters) }
+}
+
+/// The launch of `kernel`, an instance for the layouts of the factors whose output is of dtype `out`.
+pub(super) fn arrange(
+    cuda: &Cuda,
+    kernel: &'static Kernel,
+    problem: &Problem,
+    plan: Plan,
+    out: DType,
+) -> Result<Arranged> {
     let instance = &INSTANCES[plan.instance];
     let (m, n) = (instance.rows(), instance.columns);
     let (mut parameters, _) = tiled(problem, u64::from(m), u64::from(n));
-    let (a, b, out) = (parameters.a, parameters.b, parameters.out);
     let layout = problem.layout();
-    let dtype = usize::from(problem.dtype == DType::F16);
-    let kernel = KERNELS.get(cuda, OP, (dtype * INSTANCES.len() + plan.instance) * 4 + layout)?;
 
     // A factor that runs along k is read in boxes as high as the tile, the others in squares; of b, in a block's share of them.
     let (rows, columns, depth) = (parameters.m, parameters.n, parameters.k);
@@ -47,14 +73,34 @@ pub(super) fn launch(cuda: &Cuda, problem: &Problem, plan: Plan) -> Result<()> {
     let b_lines = (if layout % 2 == 1 { n } else { ROW }) / plan.rows;
     let boxes = |x: &TwMatrix, shape, size| problem.boxes(x, shape, size, Swizzle::CU_TENSOR_MAP_SWIZZLE_128B);
     let map = |x: &TwMatrix, shape, lines| cuda.tensor_map(OP, &boxes(x, shape, [lines, ROW]));
-    let a_map = map(&a, [rows, depth], a_lines)?;
-    let b_map = map(&b, [depth, columns], b_lines)?;
-    let boxed_out = boxes(&out, [rows, columns], [ROW, ROW]);
-    let store_boxes =
-        !instance.split && problem.is_plain() && out.column == 1 && out.aligned == 1 && boxed_out.is_encodable();
+    let a = map(&parameters.a, [rows, depth], a_lines)?;
+    let b = map(&parameters.b, [depth, columns], b_lines)?;
+
+    // What has the shape of the output is written in squares, one for each consumer, and read in boxes as high as the tile.
+    let boxed = |x: &TwMatrix, lines| {
+        let boxes = boxes(x, [rows, columns], [lines, ROW]);
+        (x.column == 1 && (x.row != 0 || rows == 1) && boxes.is_encodable()).then_some(boxes)
+    };
+    let absent_or_boxed = |x: &TwMatrix| x.pointer == 0 || boxed(x, m).is_some();
+    let bias_repeats = parameters.bias.pointer == 0 || parameters.bias.row == 0 || parameters.bias.column == 0;
+    let out_boxes = boxed(&parameters.out, ROW).filter(|_| {
+        let others = absent_or_boxed(&parameters.multiply) && absent_or_boxed(&parameters.c);
+        out == problem.dtype && bias_repeats && others
+    });
     // A map that the kernel does not use must still be one.
-    let out_map = if store_boxes { cuda.tensor_map(OP, &boxed_out)? } else { a_map.clone() };
-    parameters.store_boxes = store_boxes.into();
+    let mut maps = [a.clone(), b, a.clone(), a.clone(), a];
+    parameters.boxed = 0;
+    if let Some(out_boxes) = out_boxes {
+        parameters.boxed = abi::TW_BOXED_OUT;
+        maps[2] = cuda.tensor_map(OP, &out_boxes)?;
+        let read = [(parameters.multiply, abi::TW_BOXED_MULTIPLY), (parameters.c, abi::TW_BOXED_C)];
+        for (place, (x, bit)) in read.into_iter().enumerate() {
+            if let Some(boxes) = boxed(&x, m).filter(|_| x.pointer != 0) {
+                parameters.boxed |= bit;
+                maps[3 + place] = cuda.tensor_map(OP, &boxes)?;
+            }
+        }
+    }
 
     let (tiles, rows_of_tiles) = plan.tiles(problem);
     parameters.group = GROUP.min(rows_of_tiles as u32);
@@ -77,8 +123,5 @@ pub(super) fn launch(cuda: &Cuda, problem: &Problem, plan: Plan) -> Result<()> {
         .shared(instance.shared_bytes())
         .cluster([1, plan.rows, plan.slices])
         .dependent();
-    // SAFETY: the entry takes three maps and one TwMatmul, and as much shared memory as its buffers need; maps reach what the
-    // operands' shapes reach, and so do the pointers that the epilogue uses; the scratch holds every tile's sums, and the plan has
-    // no more tiles than there are counters.
-    unsafe { cuda.launch_with_maps(OP, &launch, &[&a_map, &b_map, &out_map], &parameters) }
+    Ok(Arranged { launch, maps, parameters, _sums: sums })
 }

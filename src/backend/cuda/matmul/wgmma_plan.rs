@@ -70,6 +70,9 @@ pub(super) const INSTANCES: [Instance; 8] = [
     Instance::new("64x64_split", 1, 64).split(),
 ];
 
+/// The first so many of them compute all of k.
+pub(super) const WHOLE: usize = 6;
+
 /// How a product is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Plan {
@@ -114,7 +117,7 @@ const fn candidate(instance: usize, [rows, slices]: [u32; 2], [block, tile, laun
 }
 
 /// Of tiles in pairs and alone the first is taken where both take the same rounds.
-const CANDIDATES: [Candidate; 11] = [
+const CANDIDATES: [Candidate; 13] = [
     candidate(0, [2, 1], [600.0, 1500.0, 3200.0]),
     candidate(0, [1, 1], [606.0, 1500.0, 3200.0]),
     candidate(1, [1, 1], [460.0, 1300.0, 3200.0]),
@@ -125,6 +128,8 @@ const CANDIDATES: [Candidate; 11] = [
     candidate(6, [1, 2], [400.0, 900.0, 6500.0]),
     candidate(6, [1, 4], [400.0, 900.0, 6500.0]),
     candidate(6, [1, 8], [400.0, 900.0, 6500.0]),
+    candidate(7, [1, 2], [160.0, 300.0, 5500.0]),
+    candidate(7, [1, 4], [160.0, 300.0, 5500.0]),
     candidate(7, [1, 8], [160.0, 300.0, 6500.0]),
 ];
 
@@ -148,7 +153,7 @@ impl Candidate {
         if !possible {
             return None;
         }
-        let at_a_time = (multiprocessors / plan.cluster_size()).max(1);
+        let at_a_time = clusters(multiprocessors, plan.cluster_size());
         let rounds = (tiles * u64::from(splits)).div_ceil(at_a_time.into());
         let blocks = depth.div_ceil(parts);
         let round = self.tile + blocks as f64 * self.block;
@@ -156,35 +161,60 @@ impl Candidate {
     }
 }
 
-/// A candidate that is to compute whatever it can, for tests and benches: `TILEWORK_WGMMA=INSTANCE/ROWSxSLICES`, as in `128x256/2x1`.
-fn forced() -> Option<&'static Candidate> {
-    static FORCED: OnceLock<Option<usize>> = OnceLock::new();
-    let index = FORCED.get_or_init(|| {
+/// How many clusters of so many blocks run at a time, a block on each multiprocessor. Larger ones leave some of a GPU's unequal groups of
+/// multiprocessors idle: 30 of four and 15 of eight are what 132 multiprocessors have room for.
+pub(super) fn clusters(multiprocessors: u32, size: u32) -> u32 {
+    let usable = if size <= 2 { multiprocessors } else { multiprocessors - multiprocessors / 11 };
+    (usable / size).max(1)
+}
+
+/// A candidate that is to compute whatever it can, for tests and benches, and into how many parts it splits k between clusters where it
+/// can: `TILEWORK_WGMMA=INSTANCE/ROWSxSLICES` or `INSTANCE/ROWSxSLICESxSPLITS`, as in `128x256/2x1`.
+fn forced() -> Option<(&'static Candidate, u32)> {
+    static FORCED: OnceLock<Option<(usize, u32)>> = OnceLock::new();
+    let found = FORCED.get_or_init(|| {
         let chosen = std::env::var("TILEWORK_WGMMA").ok()?;
-        let found = CANDIDATES.iter().position(|candidate| candidate.name() == chosen);
+        let splits = |name: String| match chosen.strip_prefix(&name)? {
+            "" => Some(2),
+            rest => rest.strip_prefix('x')?.parse().ok(),
+        };
+        let mut all = CANDIDATES.iter().enumerate();
+        let found = all.find_map(|(index, candidate)| Some((index, splits(candidate.name())?)));
         if found.is_none() {
             eprintln!("tilework: TILEWORK_WGMMA={chosen}: no such instance; the fastest is taken");
         }
         found
     });
-    index.map(|index| &CANDIDATES[index])
+    found.map(|(index, splits)| (&CANDIDATES[index], splits))
 }
 
 /// The fastest plan by the estimates; the first of equals.
 pub(super) fn plan(problem: &Problem, multiprocessors: u32) -> Plan {
-    if let Some(candidate) = forced()
-        && let Some((_, plan)) = (1..=2).rev().find_map(|splits| candidate.estimate(problem, multiprocessors, splits))
+    if let Some((candidate, most)) = forced()
+        && let Some((_, plan)) =
+            (1..=most).rev().find_map(|splits| candidate.estimate(problem, multiprocessors, splits))
     {
         return plan;
     }
-    fastest(problem, multiprocessors)
+    fastest(problem, multiprocessors, &CANDIDATES).1
 }
 
-fn fastest(problem: &Problem, multiprocessors: u32) -> Plan {
+/// The fastest plan that does not split k, and its time in nanoseconds.
+pub(super) fn plan_whole(problem: &Problem, multiprocessors: u32) -> (f64, Plan) {
+    let whole = CANDIDATES.partition_point(|candidate| candidate.instance < WHOLE);
+    if let Some((candidate, _)) = forced().filter(|(candidate, _)| candidate.instance < WHOLE)
+        && let Some((_, plan)) = candidate.estimate(problem, multiprocessors, 1)
+    {
+        return (0.0, plan);
+    }
+    fastest(problem, multiprocessors, &CANDIDATES[..whole])
+}
+
+fn fastest(problem: &Problem, multiprocessors: u32, candidates: &[Candidate]) -> (f64, Plan) {
     let mut best = (f64::INFINITY, Plan { instance: 0, rows: 1, slices: 1, splits: 1 });
-    for candidate in &CANDIDATES {
+    for candidate in candidates {
         // Splitting between clusters is for few tiles and a deep k.
-        let most = if candidate.slices == 8 { multiprocessors / 8 } else { 1 };
+        let most = if candidate.slices == 8 { clusters(multiprocessors, 8) } else { 1 };
         for splits in 1..=most {
             if let Some(estimated) = candidate.estimate(problem, multiprocessors, splits)
                 && estimated.0 < best.0
@@ -193,7 +223,7 @@ fn fastest(problem: &Problem, multiprocessors: u32) -> Plan {
             }
         }
     }
-    best.1
+    best
 }
 
 #[cfg(test)]
@@ -209,7 +239,7 @@ mod tests {
     }
 
     fn chosen(m: u64, n: u64, k: u64) -> (&'static str, Plan) {
-        let plan = fastest(&problem(m, n, k, 1), 132);
+        let plan = fastest(&problem(m, n, k, 1), 132, &CANDIDATES).1;
         (INSTANCES[plan.instance].name, plan)
     }
 
@@ -237,7 +267,7 @@ mod tests {
                 for k in [1, 64, 500, 5000, 1 << 20] {
                     for batch in [1, 50] {
                         let problem = problem(m, n, k, batch);
-                        let plan = fastest(&problem, 132);
+                        let plan = fastest(&problem, 132, &CANDIDATES).1;
                         let parts = u64::from(plan.slices * plan.splits);
                         assert!(parts == 1 || INSTANCES[plan.instance].split, "{plan:?}");
                         assert!(parts <= k.div_ceil(u64::from(ROW)), "{plan:?} has empty parts");

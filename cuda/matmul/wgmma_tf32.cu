@@ -1,0 +1,43 @@
+// tilework-archs: 90a
+// Products of f32 factors rounded to the 11 bits of TF32: instances of tilework/matmul/wgmma_kernel.h on what the pass of
+// tilework/matmul/split_pass.h has made of them. src/backend/cuda/matmul/tf32.rs has the same tiles.
+#include "tilework/matmul/split_conclude.h"
+#include "tilework/matmul/split_rescale.h"
+#include "tilework/matmul/wgmma_kernel.h"
+
+namespace tw {
+
+// f16 has as many bits as TF32, and a power of two for each row of a factor gives it the range.
+struct Tf32Sums {
+    using Out = float;
+    const TwSplit& s;
+    SplitVerdict verdict = {};
+
+    __device__ __forceinline__ bool applies() {
+        verdict = split_conclude<false>(s);
+        return verdict.scheme == SPLIT_F16;
+    }
+
+    template <int COUNT>
+    __device__ __forceinline__ void operator()(float (&sums)[COUNT], uint32_t m, uint32_t n, uint32_t batch) const {
+        uint32_t warp = threadIdx.x / 32 % 4, lane = threadIdx.x % 32;
+        split_rescale<SPLIT_F16>(s, verdict.small, sums, m + 16 * warp + lane / 4, n + 2 * (lane % 4), batch);
+    }
+};
+
+}  // namespace tw
+
+#define TW_TF32_KERNEL(NAME, ...)                                                                                 \
+    using Tf32_##NAME = tw::WgmmaTile<__VA_ARGS__>;                                                               \
+    extern "C" __global__ void __launch_bounds__(Tf32_##NAME::THREADS, 1)                                         \
+        matmul_wgmma_tf32_##NAME(const __grid_constant__ tw::TensorMap a, const __grid_constant__ tw::TensorMap b, \
+                                 const __grid_constant__ TwSplit s) {                                             \
+        tw::wgmma_matmul<tw::f16, Tf32_##NAME, tw::K_MAJOR, tw::K_MAJOR>({a, b, a, a, a}, s.product, tw::Tf32Sums{s}); \
+    }
+
+TW_TF32_KERNEL(128x256, 2, 256)
+TW_TF32_KERNEL(128x192, 2, 192)
+TW_TF32_KERNEL(128x128, 2, 128)
+TW_TF32_KERNEL(128x64, 2, 64)
+TW_TF32_KERNEL(64x128, 1, 128)
+TW_TF32_KERNEL(64x64, 1, 64)
