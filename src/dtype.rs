@@ -5,6 +5,10 @@ use std::fmt;
 use bytemuck::{CheckedBitPattern, NoUninit};
 use half::{bf16, f16};
 
+mod fp8;
+
+pub use fp8::{F8E4M3, F8E5M2};
+
 /// An element type, as a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -27,12 +31,27 @@ pub enum DType {
     U32,
     /// Truth value, one byte each: 0 or 1.
     Bool,
+    /// 8-bit float with 3 bits of mantissa, without infinity ([`F8E4M3`]); stored and converted, and multiplied as matrices.
+    F8E4M3,
+    /// 8-bit float with 2 bits of mantissa ([`F8E5M2`]); stored and converted, and multiplied as matrices.
+    F8E5M2,
 }
 
 impl DType {
     /// Every element type.
-    pub const ALL: [DType; 9] =
-        [DType::F32, DType::F64, DType::F16, DType::BF16, DType::I32, DType::I64, DType::U8, DType::U32, DType::Bool];
+    pub const ALL: [DType; 11] = [
+        DType::F32,
+        DType::F64,
+        DType::F16,
+        DType::BF16,
+        DType::I32,
+        DType::I64,
+        DType::U8,
+        DType::U32,
+        DType::Bool,
+        DType::F8E4M3,
+        DType::F8E5M2,
+    ];
 
     /// Bytes of one element.
     pub const fn size(self) -> usize {
@@ -40,7 +59,7 @@ impl DType {
             DType::F64 | DType::I64 => 8,
             DType::F32 | DType::I32 | DType::U32 => 4,
             DType::F16 | DType::BF16 => 2,
-            DType::U8 | DType::Bool => 1,
+            DType::U8 | DType::Bool | DType::F8E4M3 | DType::F8E5M2 => 1,
         }
     }
 
@@ -56,10 +75,12 @@ impl DType {
             DType::U8 => "u8",
             DType::U32 => "u32",
             DType::Bool => "bool",
+            DType::F8E4M3 => "f8e4m3",
+            DType::F8E5M2 => "f8e5m2",
         }
     }
 
-    /// Whether the type is a floating-point type.
+    /// Whether the type is a floating-point type with arithmetic (the 8-bit ones have none).
     pub const fn is_float(self) -> bool {
         matches!(self, DType::F32 | DType::F64 | DType::F16 | DType::BF16)
     }
@@ -123,7 +144,7 @@ mod sealed {
 }
 pub(crate) use sealed::Sealed;
 
-/// A type that a [`Tensor`](crate::Tensor) can hold: `f32 f64 f16 bf16 i32 i64 u8 u32 bool`.
+/// A type that a [`Tensor`](crate::Tensor) can hold: `f32 f64 f16 bf16 i32 i64 u8 u32 bool`, [`F8E4M3`] and [`F8E5M2`].
 pub trait Element:
     Sealed + NoUninit + CheckedBitPattern + fmt::Debug + fmt::Display + Default + PartialEq + PartialOrd + Send + Sync
 {
@@ -141,7 +162,7 @@ pub trait Element:
     fn to_f64(self) -> f64;
 }
 
-/// An element type with arithmetic: every [`Element`] but `bool`.
+/// An element type with arithmetic: every [`Element`] but `bool` and the 8-bit floats.
 pub trait Number: Element {}
 
 /// A number type with a sign: the floating-point types, `i32` and `i64`.
@@ -149,6 +170,9 @@ pub trait Signed: Number {}
 
 /// A floating-point type: `f32 f64 f16 bf16`.
 pub trait Float: Signed {}
+
+/// An 8-bit floating-point type: [`F8E4M3`] or [`F8E5M2`].
+pub trait Float8: Element {}
 
 macro_rules! element {
     ($($t:ty, $dtype:ident, $zero:expr, $one:expr, |$v:ident| $from:expr, |$x:ident| $to:expr, |$s:ident| $scalar:expr, $bits:ty, |$b:ident| $from_bits:expr, |$i:ident| $from_int:expr, [$($kind:ident),*];)*) => {$(
@@ -200,6 +224,8 @@ element! {
     u8, U8, 0, 1, |v| v as u8, |x| f64::from(x), |s| Scalar::Int(i64::from(s)), u8, |bits| bits, |i| i as u8, [Number];
     u32, U32, 0, 1, |v| v as u32, |x| f64::from(x), |s| Scalar::Int(i64::from(s)), u32, |bits| bits, |i| i as u32, [Number];
     bool, Bool, false, true, |v| v != 0.0, |x| f64::from(u8::from(x)), |s| Scalar::Int(i64::from(s)), u8, |bits| bits.into_iter().map(|b| b != 0).collect(), |i| i != 0, [];
+    F8E4M3, F8E4M3, F8E4M3::ZERO, F8E4M3::ONE, |v| F8E4M3::from_f32(round_to_odd(v)), |x| x.to_f32().into(), |s| Scalar::Float(s.to_f32().into()), F8E4M3, |bits| bits, |i| F8E4M3::from_f32(integer_to_odd(i)), [Float8];
+    F8E5M2, F8E5M2, F8E5M2::ZERO, F8E5M2::ONE, |v| F8E5M2::from_f32(round_to_odd(v)), |x| x.to_f32().into(), |s| Scalar::Float(s.to_f32().into()), F8E5M2, |bits| bits, |i| F8E5M2::from_f32(integer_to_odd(i)), [Float8];
 }
 
 /// The f32 that is `x`, or else the one of its two neighbours whose last bit is set.
@@ -245,6 +271,8 @@ mod tests {
         check::<u8>();
         check::<u32>();
         check::<bool>();
+        check::<F8E4M3>();
+        check::<F8E5M2>();
     }
 
     #[test]

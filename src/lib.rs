@@ -10,10 +10,10 @@ mod memory;
 mod ops;
 mod tensor;
 
-pub use backend::{Activation, BackendKind, DeviceInfo, Precision};
+pub use backend::{Accumulation, Activation, BackendKind, DeviceInfo, Precision};
 pub use device::Device;
-pub use dtype::{DType, Element, Float, Number, Signed};
+pub use dtype::{DType, Element, F8E4M3, F8E5M2, Float, Float8, Number, Signed};
 pub use error::{Error, Result};
 pub use memory::MemoryStats;
-pub use ops::{Argument, MatmulOptions};
+pub use ops::{Argument, MatmulOptions, ScaledMatmulOptions};
 pub use tensor::Tensor;

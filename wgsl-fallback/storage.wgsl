@@ -1,11 +1,20 @@
-// Elements in memory. 32- and 64-bit types are arrays of themselves; 16-bit types lie two and 8-bit types four to a 32-bit word,
-// the first in the low bits. `src/backend/wgpu/shader.rs` says how this file is put together; `$n` is an operand's name, `$T` the
-// type it is computed in, `$format` its format.
+// Elements in memory. 32- and 64-bit types are arrays of themselves; 16-bit types (halves) lie two and 8-bit types (bytes, or quarters
+// for floats) four to a 32-bit word, the first in the low bits. `src/backend/wgpu/shader.rs` says how this file is put together; `$n`
+// is an operand's name, `$T` the type it is computed in, `$format` its format.
 
 //# words
 // The n lowest bits of a word.
 fn low_bits(n: u32) -> u32 {
     return select((1u << (n & 31u)) - 1u, 0xffffffffu, n >= 32u);
+}
+
+// A significand without its `shift` lowest bits, at least one: to nearest, ties to even.
+fn round_off(significand: u32, shift: u32) -> u32 {
+    let quotient = significand >> shift;
+    let rest = significand & low_bits(shift);
+    let half = 1u << (shift - 1u);
+    let up = rest > half || (rest == half && (quotient & 1u) == 1u);
+    return quotient + select(0u, 1u, up);
 }
 
 // The number of this workgroup in a grid that may have been folded into two dimensions.
@@ -31,6 +40,14 @@ fn load_$n(i: u32) -> vec4<$T> {
 @group(0) @binding($binding) var<storage, $mode> $n: array<u32>;
 fn load_$n(i: u32) -> vec4<u32> {
     return (vec4<u32>($n[i]) >> vec4<u32>(0u, 8u, 16u, 24u)) & vec4<u32>(0xffu);
+}
+
+//# load chunks quarters
+@group(0) @binding($binding) var<storage, $mode> $n: array<u32>;
+fn load_$n(i: u32) -> vec4<$T> {
+    let word = $n[i];
+    return vec4<$T>(unpack_$format(word & 0xffu), unpack_$format((word >> 8u) & 0xffu),
+                    unpack_$format((word >> 16u) & 0xffu), unpack_$format(word >> 24u));
 }
 
 //# store chunks plain
@@ -72,6 +89,19 @@ fn store_$n(i: u32, v: vec4<u32>, count: u32) {
     $n[i] = ($n[i] & ~mask) | (word & mask);
 }
 
+//# store chunks quarters
+@group(0) @binding($binding) var<storage, $mode> $n: array<u32>;
+fn store_$n(i: u32, v: vec4<$T>, count: u32) {
+    let word = pack_$format(v.x) | (pack_$format(v.y) << 8u) | (pack_$format(v.z) << 16u) | (pack_$format(v.w) << 24u);
+    if count >= 4u {
+        $n[i] = word;
+        return;
+    }
+    // What follows in the word belongs to others, who are not written by this dispatch.
+    let mask = low_bits(8u * count);
+    $n[i] = ($n[i] & ~mask) | (word & mask);
+}
+
 //# load elements plain
 @group(0) @binding($binding) var<storage, $mode> $n: array<$T>;
 fn load_$n(i: u32) -> $T {
@@ -88,6 +118,12 @@ fn load_$n(i: u32) -> $T {
 @group(0) @binding($binding) var<storage, $mode> $n: array<u32>;
 fn load_$n(i: u32) -> u32 {
     return ($n[i / 4u] >> (8u * (i % 4u))) & 0xffu;
+}
+
+//# load elements quarters
+@group(0) @binding($binding) var<storage, $mode> $n: array<u32>;
+fn load_$n(i: u32) -> $T {
+    return unpack_$format(($n[i / 4u] >> (8u * (i % 4u))) & 0xffu);
 }
 
 //# store elements plain
@@ -112,6 +148,15 @@ fn store_$n(i: u32, v: u32) {
     let shift = 8u * (i % 4u);
     atomicAnd(&$n[i / 4u], ~(0xffu << shift));
     atomicOr(&$n[i / 4u], (v & 0xffu) << shift);
+}
+
+//# store elements quarters
+// Other invocations write the other bytes of the word: nobody may write back an old copy of them.
+@group(0) @binding($binding) var<storage, $mode> $n: array<atomic<u32>>;
+fn store_$n(i: u32, v: $T) {
+    let shift = 8u * (i % 4u);
+    atomicAnd(&$n[i / 4u], ~(0xffu << shift));
+    atomicOr(&$n[i / 4u], pack_$format(v) << shift);
 }
 
 //# codec u8
@@ -163,14 +208,8 @@ fn pack_f16(v: f32) -> u32 {
     if magnitude < 0x33000000u {
         return sign;
     }
-    // Subnormal in f16: the significand, shifted to units of 2^-24 and rounded there.
-    let shift = 126u - (magnitude >> 23u);
-    let significand = (magnitude & 0x7fffffu) | 0x800000u;
-    let quotient = significand >> shift;
-    let rest = significand & low_bits(shift);
-    let half = 1u << (shift - 1u);
-    let up = rest > half || (rest == half && (quotient & 1u) == 1u);
-    return sign | (quotient + select(0u, 1u, up));
+    // Subnormal in f16: the significand in units of 2^-24.
+    return sign | round_off((magnitude & 0x7fffffu) | 0x800000u, 126u - (magnitude >> 23u));
 }
 
 //# codec bf16
@@ -185,6 +224,68 @@ fn pack_bf16(v: f32) -> u32 {
         return (bits >> 16u) | 0x40u;
     }
     return (bits + 0x7fffu + ((bits >> 16u) & 1u)) >> 16u;
+}
+
+//# codec f8e4m3
+// In integers, because drivers differ in how they treat subnormals and NaN; a subnormal f8 is a normal f32.
+fn unpack_f8e4m3(bits: u32) -> f32 {
+    let sign = (bits & 0x80u) << 24u;
+    let magnitude = bits & 0x7fu;
+    if magnitude == 0x7fu {
+        return bitcast<f32>(sign | 0x7fc00000u);
+    }
+    if magnitude < 8u {
+        return bitcast<f32>(sign | bitcast<u32>(f32(magnitude) * 0.001953125));
+    }
+    return bitcast<f32>(sign | ((magnitude + 960u) << 20u));
+}
+
+// To nearest, ties to even; what is too large becomes the largest number, and NaN stays NaN.
+fn pack_f8e4m3(v: f32) -> u32 {
+    let bits = bitcast<u32>(v);
+    let sign = (bits >> 24u) & 0x80u;
+    let magnitude = bits & 0x7fffffffu;
+    if magnitude > 0x7f800000u {
+        return sign | 0x7fu;
+    }
+    if magnitude >= 0x3c800000u {
+        return sign | min(((magnitude + 0x7ffffu + ((magnitude >> 20u) & 1u)) >> 20u) - 960u, 0x7eu);
+    }
+    if magnitude < 0x3a800000u {
+        return sign;
+    }
+    return sign | round_off((magnitude & 0x7fffffu) | 0x800000u, 141u - (magnitude >> 23u));
+}
+
+//# codec f8e5m2
+// In integers, because drivers differ in how they treat subnormals and NaN; a subnormal f8 is a normal f32.
+fn unpack_f8e5m2(bits: u32) -> f32 {
+    let sign = (bits & 0x80u) << 24u;
+    let magnitude = bits & 0x7fu;
+    if magnitude >= 0x7cu {
+        return bitcast<f32>(sign | 0x7f800000u | ((magnitude & 3u) << 21u));
+    }
+    if magnitude < 4u {
+        return bitcast<f32>(sign | bitcast<u32>(f32(magnitude) * 0.0000152587890625));
+    }
+    return bitcast<f32>(sign | ((magnitude + 448u) << 21u));
+}
+
+// To nearest, ties to even; overflow is infinite, NaN stays NaN.
+fn pack_f8e5m2(v: f32) -> u32 {
+    let bits = bitcast<u32>(v);
+    let sign = (bits >> 24u) & 0x80u;
+    let magnitude = bits & 0x7fffffffu;
+    if magnitude > 0x7f800000u {
+        return sign | 0x7eu;
+    }
+    if magnitude >= 0x38800000u {
+        return sign | min(((magnitude + 0xfffffu + ((magnitude >> 21u) & 1u)) >> 21u) - 448u, 0x7cu);
+    }
+    if magnitude < 0x37000000u {
+        return sign;
+    }
+    return sign | round_off((magnitude & 0x7fffffu) | 0x800000u, 134u - (magnitude >> 23u));
 }
 
 //# scalar f32

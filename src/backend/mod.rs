@@ -13,7 +13,7 @@ pub(crate) mod op;
 #[cfg(feature = "portable")]
 pub(crate) mod wgpu;
 
-pub use op::{Activation, Precision};
+pub use op::{Accumulation, Activation, Precision};
 
 use std::ffi::c_void;
 use std::ops::Range;
@@ -65,6 +65,21 @@ pub(crate) struct Matmul<'a> {
     /// A permission: computing more accurately is always right.
     #[allow(dead_code, reason = "which backends ask depends on the features")]
     pub precision: Precision,
+}
+
+/// `out = a @ b`, each element times the scale of its block, for factors of 8-bit floats.
+///
+/// The factors are as in [`Matmul`], of any two of the 8-bit types; `out` is row-major. `a_scales` is `[batch.., m, k / 128]` and
+/// `b_scales` `[batch.., k / 128, n / 128]` (rounded up) of `f32`, with strides of 0 where one scale is for all; none is 1. Nothing is
+/// empty.
+#[derive(Clone, Copy)]
+#[allow(dead_code, reason = "which backends have a kernel for it depends on the features")]
+pub(crate) struct ScaledMatmul<'a> {
+    pub a: Operand<'a>,
+    pub b: Operand<'a>,
+    pub a_scales: Option<Operand<'a>>,
+    pub b_scales: Option<Operand<'a>>,
+    pub accumulation: Accumulation,
 }
 
 /// A point in a device's work.
@@ -211,6 +226,12 @@ pub(crate) trait Backend: Send + Sync {
 
     /// The matrix product with its epilogue.
     fn matmul(&self, op: Matmul, out: Operand) -> Result<()>;
+
+    /// The scaled product of 8-bit factors, where the device has a kernel for it: `false` where not, and then nothing was done.
+    fn matmul_scaled(&self, op: ScaledMatmul, out: Operand) -> Result<bool> {
+        let _ = (op, out);
+        Ok(false)
+    }
 
     /// Fills the row-major `out` with random numbers that depend on `key` and the element's index alone.
     fn random(&self, op: op::Random, key: u64, out: Operand) -> Result<()>;

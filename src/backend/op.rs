@@ -110,7 +110,7 @@ impl Domain {
     pub const fn contains(self, dtype: crate::DType) -> bool {
         use crate::DType::*;
         match self {
-            Domain::Number => !matches!(dtype, Bool),
+            Domain::Number => dtype.is_float() || dtype.is_integer(),
             Domain::Signed => dtype.is_float() || matches!(dtype, I32 | I64),
             Domain::Float => dtype.is_float(),
             Domain::Bool => matches!(dtype, Bool),
@@ -249,6 +249,20 @@ pub enum Precision {
     /// Factors may be rounded to TF32 (10 bits behind the point instead of 23, the same range); sums are `f32`. For who accepts a
     /// relative error near `1e-3` in each factor.
     Tf32,
+}
+
+/// How the products of 8-bit floats may be added up. It is a permission: a device adds at least as accurately as was asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Accumulation {
+    /// In `f32`; but Hopper's tensor cores add runs of 128 terms with 13 bits behind the point, and cut off the rest. The error measured
+    /// on them is below 0.3 % of the sum of all terms' magnitudes whatever the depth: 0.06 % where all have one sign, some `1e-5`
+    /// where signs are mixed.
+    #[default]
+    F32,
+    /// By Hopper's tensor cores alone, which is some percent faster: the error grows with the depth, to 2 % of the sum of magnitudes at
+    /// a depth of 1,024 where all terms have one sign and 20 % at 16,384; less than `1e-4` where signs are mixed.
+    Fast,
 }
 
 /// What random numbers to draw. Element `i` (row-major) is a pure function of the key and `i`: the same bits on every backend.

@@ -3,6 +3,7 @@
 mod einsum;
 pub(crate) mod elementwise;
 mod matmul;
+mod matmul_scaled;
 mod norm;
 mod random;
 mod reduce;
@@ -10,3 +11,4 @@ mod softmax;
 
 pub use elementwise::Argument;
 pub use matmul::MatmulOptions;
+pub use matmul_scaled::ScaledMatmulOptions;

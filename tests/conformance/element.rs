@@ -1,7 +1,7 @@
 //! What the suite needs to know of an element type: its bits, its exact value, its rounding, and where its operations are.
 
 use half::{bf16, f16};
-use tilework::{Device, Element, Result, Tensor};
+use tilework::{Device, Element, F8E4M3, F8E5M2, Result, Tensor};
 
 use crate::vocabulary::{self, Binary, Compare, Unary};
 
@@ -43,6 +43,10 @@ pub const F64: Format = Format { precision: 53, min_exponent: -1022, max_exponen
 pub const F32: Format = Format { precision: 24, min_exponent: -126, max_exponent: 127 };
 pub const F16: Format = Format { precision: 11, min_exponent: -14, max_exponent: 15 };
 pub const BF16: Format = Format { precision: 8, min_exponent: -126, max_exponent: 127 };
+
+/// Without infinity, which leaves one number more and room for none beyond 448.
+pub const E4M3: Format = Format { precision: 4, min_exponent: -6, max_exponent: 8 };
+pub const E5M2: Format = Format { precision: 3, min_exponent: -14, max_exponent: 15 };
 
 impl Format {
     /// The distance of neighbouring numbers around `x`.
@@ -184,6 +188,8 @@ test_elements! {
     u8, unsigned, None, None, |x| Value::Int(x.into()), |v| v.int() as u8, |x| x.into(), |b| b as u8, 0xa5;
     u32, unsigned, None, None, |x| Value::Int(x.into()), |v| v.int() as u32, |x| x.into(), |b| b as u32, 0xdead_beef;
     bool, boolean, None, None, |x| Value::Int(x.into()), |v| v.int() != 0, |x| x.into(), |b| b & 1 == 1, true;
+    F8E4M3, stored, Some(E4M3), Some(F32), |x| Value::Float(x.to_f64()), |v| F8E4M3::from_f64(E4M3.nearest(v.float()).clamp(-448.0, 448.0)), |x| x.to_bits().into(), |b| F8E4M3::from_bits(b as u8), F8E4M3::NAN;
+    F8E5M2, stored, Some(E5M2), Some(F32), |x| Value::Float(x.to_f64()), |v| F8E5M2::from_f64(E5M2.nearest(v.float())), |x| x.to_bits().into(), |b| F8E5M2::from_bits(b as u8), F8E5M2::NAN;
 }
 
 /// Runs a block once per element type: `each_element!(T in [f32, f16] { .. })`.
@@ -196,6 +202,8 @@ macro_rules! each_element {
     };
     ($t:ident in floats $body:block) => { each_element!($t in [f32, f64, half::f16, half::bf16] $body) };
     ($t:ident in numbers $body:block) => { each_element!($t in [f32, f64, half::f16, half::bf16, i32, i64, u8, u32] $body) };
+    ($t:ident in fp8 $body:block) => { each_element!($t in [tilework::F8E4M3, tilework::F8E5M2] $body) };
+    ($t:ident in stored $body:block) => { each_element!($t in [f32, f64, half::f16, half::bf16, i32, i64, u8, u32, bool, tilework::F8E4M3, tilework::F8E5M2] $body) };
     ($t:ident in all $body:block) => { each_element!($t in [f32, f64, half::f16, half::bf16, i32, i64, u8, u32, bool] $body) };
 }
 pub(crate) use each_element;

@@ -25,6 +25,7 @@ mod errors;
 mod faults;
 mod inplace;
 mod matmul;
+mod matmul_scaled;
 mod norm;
 mod random;
 mod reduce;
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
     softmax::cases(&mut suite);
     norm::cases(&mut suite);
     matmul::cases(&mut suite);
+    matmul_scaled::cases(&mut suite);
     accuracy::cases(&mut suite);
     einsum::cases(&mut suite);
     random::cases(&mut suite);

@@ -1,4 +1,4 @@
-//! Input values: reproducible random numbers, the edges of every type, and all bit patterns of the 16-bit ones.
+//! Input values: reproducible random numbers, the edges of every type, and all bit patterns of the 8- and 16-bit ones.
 
 use crate::element::{TestElement, Value};
 
@@ -103,10 +103,10 @@ pub fn edges<T: TestElement>() -> Vec<T> {
     signed.chain([f64::NAN]).map(|v| T::round(Value::Float(v))).collect()
 }
 
-/// All bit patterns of a 16-bit type.
+/// All bit patterns of an 8- or 16-bit type.
 pub fn all_patterns<T: TestElement>() -> Vec<T> {
-    assert_eq!(size_of::<T>(), 2);
-    (0..=u64::from(u16::MAX)).map(T::from_pattern).collect()
+    assert!(size_of::<T>() <= 2);
+    (0..1u64 << (8 * size_of::<T>())).map(T::from_pattern).collect()
 }
 
 /// Every pair of `values`, as two lists of equal length.

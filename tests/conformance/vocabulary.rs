@@ -3,14 +3,14 @@
 //! A row added to `src/backend/vocabulary.rs` is a new variant here at once: it is run on every element type of its domain,
 //! and the oracle, which matches without a wildcard, does not compile until it has its line.
 
-use tilework::{DType, Float, Number, Result, Signed, Tensor};
+use tilework::{DType, Float, Float8, Number, Result, Signed, Tensor};
 
 include!("../../src/backend/vocabulary.rs");
 
 /// The element types that a row's domain holds.
 fn in_domain(domain: &str, dtype: DType) -> bool {
     match domain {
-        "Number" => dtype != DType::Bool,
+        "Number" => dtype.is_float() || dtype.is_integer(),
         "Signed" => dtype.is_float() || matches!(dtype, DType::I32 | DType::I64),
         "Float" => dtype.is_float(),
         "Bool" => dtype == DType::Bool,
@@ -79,6 +79,10 @@ macro_rules! unary_table {
             pub fn boolean(op: Unary, x: &Tensor<bool>, _params: [bool; 2]) -> Option<Result<Tensor<bool>>> {
                 match op { $(Unary::$variant => defined!(boolean $domain x.$method())),* }
             }
+            /// Types without arithmetic have none of them.
+            pub fn stored<T: Float8>(_op: Unary, _x: &Tensor<T>, _params: [T; 2]) -> Option<Result<Tensor<T>>> {
+                None
+            }
         }
     };
 }
@@ -119,6 +123,9 @@ macro_rules! binary_table {
             pub fn boolean(op: Binary, a: &Tensor<bool>, b: &Tensor<bool>) -> Option<Result<Tensor<bool>>> {
                 match op { $(Binary::$variant => defined!(boolean $domain a.$method(b))),* }
             }
+            pub fn stored<T: Float8>(_op: Binary, _a: &Tensor<T>, _b: &Tensor<T>) -> Option<Result<Tensor<T>>> {
+                None
+            }
         }
 
         /// `a.method(b)` with one value for all elements.
@@ -135,6 +142,9 @@ macro_rules! binary_table {
             }
             pub fn boolean(op: Binary, a: &Tensor<bool>, b: bool) -> Option<Result<Tensor<bool>>> {
                 match op { $(Binary::$variant => defined!(boolean $domain a.$method(b))),* }
+            }
+            pub fn stored<T: Float8>(_op: Binary, _a: &Tensor<T>, _b: T) -> Option<Result<Tensor<T>>> {
+                None
             }
         }
     };
@@ -166,6 +176,9 @@ macro_rules! compare_table {
             pub fn boolean(_op: Compare, _a: &Tensor<bool>, _b: &Tensor<bool>) -> Option<Result<Tensor<bool>>> {
                 None
             }
+            pub fn stored<T: Float8>(_op: Compare, _a: &Tensor<T>, _b: &Tensor<T>) -> Option<Result<Tensor<bool>>> {
+                None
+            }
         }
 
         /// `a.method(b)` with one value for all elements.
@@ -176,6 +189,9 @@ macro_rules! compare_table {
             }
             pub use {number as float, number as signed, number as unsigned};
             pub fn boolean(_op: Compare, _a: &Tensor<bool>, _b: bool) -> Option<Result<Tensor<bool>>> {
+                None
+            }
+            pub fn stored<T: Float8>(_op: Compare, _a: &Tensor<T>, _b: T) -> Option<Result<Tensor<bool>>> {
                 None
             }
         }

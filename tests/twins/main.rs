@@ -3,6 +3,7 @@
 mod cast;
 mod dtype;
 mod exponential;
+mod fp8;
 mod matmul;
 mod normal;
 mod philox;

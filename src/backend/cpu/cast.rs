@@ -4,8 +4,8 @@ use half::{bf16, f16};
 
 use super::elementwise::zip;
 use super::operand::{Input, Output, View};
-use super::storage::{Storage, match_number};
-use crate::dtype::{integer_to_odd, round_to_odd};
+use super::storage::{Storage, match_stored};
+use crate::dtype::{F8E4M3, F8E5M2, integer_to_odd, round_to_odd};
 use crate::layout::{Order, collapse};
 
 /// A type that numbers are converted to.
@@ -49,6 +49,12 @@ target! {
         from_f64 f64 round_to_odd, from_i32 i32 integer_to_odd as i64, from_i64 i64 integer_to_odd, from_u32 u32 integer_to_odd as i64
     ];
     bf16, f32, [from_f32 f32 from_u8 u8] [
+        from_f64 f64 round_to_odd, from_i32 i32 integer_to_odd as i64, from_i64 i64 integer_to_odd, from_u32 u32 integer_to_odd as i64
+    ];
+    F8E4M3, f32, [from_f32 f32 from_u8 u8] [
+        from_f64 f64 round_to_odd, from_i32 i32 integer_to_odd as i64, from_i64 i64 integer_to_odd, from_u32 u32 integer_to_odd as i64
+    ];
+    F8E5M2, f32, [from_f32 f32 from_u8 u8] [
         from_f64 f64 round_to_odd, from_i32 i32 integer_to_odd as i64, from_i64 i64 integer_to_odd, from_u32 u32 integer_to_odd as i64
     ];
 }
@@ -119,7 +125,7 @@ pub fn cast(x: &View, out: &View) {
         });
     }
     fn from<S: Storage<Compute: Origin>>(x: &View, out: &View) {
-        match_number!(out.dtype, D => run::<S, D>(x, out), bool => run::<S, Flag>(x, out));
+        match_stored!(out.dtype, D => run::<S, D>(x, out), bool => run::<S, Flag>(x, out));
     }
-    match_number!(x.dtype, S => from::<S>(x, out), bool => from::<u8>(x, out));
+    match_stored!(x.dtype, S => from::<S>(x, out), bool => from::<u8>(x, out));
 }

@@ -6,7 +6,7 @@
 use super::blocks::Blocks;
 use super::operand::{Argument, Input, Output, View};
 use super::scalar::{Arithmetic, Real};
-use super::storage::{Storage, match_float, match_number, match_size};
+use super::storage::{Storage, match_float, match_number, match_size, match_stored};
 use crate::backend::op::{Binary, Compare, Domain, Unary, for_each_binary, for_each_compare, for_each_unary};
 use crate::dtype::{DType, Scalar};
 use crate::layout::{Layout, Loops, Order, collapse};
@@ -257,7 +257,7 @@ pub fn fill(value: Scalar, out: &View) {
         let loops = collapse([out.layout], Order::Any);
         zip(&loops, &Output::new::<S>(out), &[], |out: &mut [S::Compute], []: [&[u8]; 0]| out.fill(value));
     }
-    match_number!(out.dtype, S => run::<S>(Arithmetic::from_scalar(value), out), bool => run::<u8>(
+    match_stored!(out.dtype, S => run::<S>(Arithmetic::from_scalar(value), out), bool => run::<u8>(
         u8::from(value.to_f64() != 0.0),
         out,
     ));
@@ -370,7 +370,7 @@ pub fn select(cond: &View, a: &Argument, b: &Argument, out: &View) {
             pulp::Arch::new().dispatch(Select { out, cond, a, b });
         });
     }
-    match_number!(out.dtype, S => run::<S>(cond, a, b, out), bool => run::<u8>(cond, a, b, out));
+    match_stored!(out.dtype, S => run::<S>(cond, a, b, out), bool => run::<u8>(cond, a, b, out));
 }
 
 /// `out = x * scale + shift`; `false` for `bool`.

@@ -1,7 +1,10 @@
-//! Elements as they lie in memory, and as they are computed with: half types in f32, `bool` as a byte 0 or 1, all else as is.
+//! Elements as they lie in memory, and as they are computed with: half types and 8-bit floats in f32, `bool` as a byte 0 or 1, all
+//! else as is.
 
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
+
+use crate::dtype::{F8E4M3, F8E5M2};
 
 /// An element in memory.
 pub trait Storage: Copy + Default + Send + Sync + 'static {
@@ -96,7 +99,42 @@ impl pulp::NullaryFnOnce for Narrow<'_> {
     }
 }
 
-/// Runs `$body` with `$T` as the storage type of a number's dtype, or `$other` for `bool`.
+macro_rules! fp8 {
+    ($($t:ident)*) => {$(
+        impl Storage for $t {
+            type Compute = f32;
+            const SAME: bool = false;
+
+            fn decode(memory: &[Self], out: &mut [f32]) {
+                struct Decode<'a>(&'a [$t], &'a mut [f32]);
+                impl pulp::NullaryFnOnce for Decode<'_> {
+                    type Output = ();
+
+                    #[inline(always)]
+                    fn call(self) {
+                        self.1.iter_mut().zip(self.0).for_each(|(out, x)| *out = x.to_f32());
+                    }
+                }
+                pulp::Arch::new().dispatch(Decode(memory, out));
+            }
+            fn encode(values: &[f32], memory: &mut [Self]) {
+                struct Encode<'a>(&'a [f32], &'a mut [$t]);
+                impl pulp::NullaryFnOnce for Encode<'_> {
+                    type Output = ();
+
+                    #[inline(always)]
+                    fn call(self) {
+                        self.1.iter_mut().zip(self.0).for_each(|(out, &x)| *out = $t::from_f32(x));
+                    }
+                }
+                pulp::Arch::new().dispatch(Encode(values, memory));
+            }
+        }
+    )*};
+}
+fp8!(F8E4M3 F8E5M2);
+
+/// Runs `$body` with `$T` as the storage type of a number's dtype, or `$other` for what has no arithmetic: `bool` and the 8-bit floats.
 macro_rules! match_number {
     ($dtype:expr, $T:ident => $body:expr, bool => $other:expr) => {{
         use crate::dtype::DType;
@@ -133,7 +171,24 @@ macro_rules! match_number {
                 type $T = u32;
                 $body
             }
-            DType::Bool => $other,
+            DType::Bool | DType::F8E4M3 | DType::F8E5M2 => $other,
+        }
+    }};
+}
+
+/// As `match_number`, but with the 8-bit floats among the types for `$body`.
+macro_rules! match_stored {
+    ($dtype:expr, $T:ident => $body:expr, bool => $other:expr) => {{
+        match $dtype {
+            crate::dtype::DType::F8E4M3 => {
+                type $T = crate::dtype::F8E4M3;
+                $body
+            }
+            crate::dtype::DType::F8E5M2 => {
+                type $T = crate::dtype::F8E5M2;
+                $body
+            }
+            dtype => crate::backend::cpu::storage::match_number!(dtype, $T => $body, bool => $other),
         }
     }};
 }
@@ -188,4 +243,4 @@ macro_rules! match_size {
     };
 }
 
-pub(super) use {match_float, match_number, match_size};
+pub(super) use {match_float, match_number, match_size, match_stored};

@@ -15,7 +15,7 @@ use super::launch::Launch;
 use super::{Cuda, buffer};
 use crate::backend::op::{Binary, Compare, Unary};
 use crate::backend::{Operand, Source};
-use crate::dtype::{DType, Scalar};
+use crate::dtype::{DType, Element, F8E4M3, F8E5M2, Scalar};
 use crate::error::Result;
 use crate::layout::Layout;
 
@@ -36,6 +36,10 @@ fn parts(index: usize) -> (usize, DType, &'static str) {
 /// The type's name in the kernels.
 fn type_name(dtype: DType) -> &'static str {
     if dtype == DType::Bool { "b8" } else { dtype.name() }
+}
+
+fn is_fp8(dtype: DType) -> bool {
+    matches!(dtype, DType::F8E4M3 | DType::F8E5M2)
 }
 
 static UNARY: KernelSet<{ Unary::ALL.len() * DTYPES * 2 }> = KernelSet::new(|i| {
@@ -70,8 +74,9 @@ static COMPARE: KernelSet<{ Compare::ALL.len() * DTYPES * 2 }> = KernelSet::new(
 
 static CAST: KernelSet<{ DTYPES * DTYPES * 2 }> = KernelSet::new(|i| {
     let (from, to, mapping) = parts(i);
-    let name = format!("cast_{}_{}_{mapping}", type_name(DType::ALL[from]), type_name(to));
-    Entry { module: "elementwise/cast", name }
+    let from = DType::ALL[from];
+    let module = if is_fp8(from) || is_fp8(to) { "elementwise/cast_fp8" } else { "elementwise/cast" };
+    Entry { module, name: format!("cast_{}_{}_{mapping}", type_name(from), type_name(to)) }
 });
 
 static AFFINE: KernelSet<{ DTYPES * 2 }> = KernelSet::new(|i| {
@@ -100,10 +105,12 @@ fn sized(size: usize, mapping: Mapping) -> usize {
     size.trailing_zeros() as usize * 2 + mapping as usize
 }
 
-/// The bits of the type that `dtype` is computed in: f32 for the half types.
+/// The bits of the type that `dtype` is computed in: f32 for the half types and the 8-bit floats.
 pub(super) fn computed(value: Scalar, dtype: DType) -> u64 {
     match dtype {
-        DType::F32 | DType::F16 | DType::BF16 => u64::from((value.to_f64() as f32).to_bits()),
+        DType::F32 | DType::F16 | DType::BF16 | DType::F8E4M3 | DType::F8E5M2 => {
+            u64::from((value.to_f64() as f32).to_bits())
+        }
         DType::F64 => value.to_f64().to_bits(),
         DType::Bool => u64::from(value.to_f64() != 0.0),
         DType::I32 | DType::I64 | DType::U8 | DType::U32 => value.to_i64() as u64,
@@ -115,6 +122,8 @@ fn stored(value: Scalar, dtype: DType) -> u64 {
     match dtype {
         DType::F16 => u64::from(f16::from_f64(value.to_f64()).to_bits()),
         DType::BF16 => u64::from(bf16::from_f64(value.to_f64()).to_bits()),
+        DType::F8E4M3 => u64::from(<F8E4M3 as Element>::from_f64(value.to_f64()).to_bits()),
+        DType::F8E5M2 => u64::from(<F8E5M2 as Element>::from_f64(value.to_f64()).to_bits()),
         _ => computed(value, dtype),
     }
 }

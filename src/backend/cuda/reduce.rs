@@ -69,7 +69,8 @@ impl Kind {
             DType::F64 => 1,
             DType::F16 => 2,
             DType::BF16 => 3,
-            DType::U8 | DType::Bool => 4,
+            // The 8-bit floats have no reductions; as bytes they would be these.
+            DType::U8 | DType::Bool | DType::F8E4M3 | DType::F8E5M2 => 4,
             // What wraps does the same to signed numbers; what compares does not.
             DType::U32 => 5,
             DType::I32 => {

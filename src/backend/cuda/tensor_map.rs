@@ -68,7 +68,7 @@ fn map_type(dtype: DType) -> MapType {
         DType::I32 => MapType::CU_TENSOR_MAP_DATA_TYPE_INT32,
         DType::I64 => MapType::CU_TENSOR_MAP_DATA_TYPE_INT64,
         DType::U32 => MapType::CU_TENSOR_MAP_DATA_TYPE_UINT32,
-        DType::U8 | DType::Bool => MapType::CU_TENSOR_MAP_DATA_TYPE_UINT8,
+        DType::U8 | DType::Bool | DType::F8E4M3 | DType::F8E5M2 => MapType::CU_TENSOR_MAP_DATA_TYPE_UINT8,
     }
 }
 

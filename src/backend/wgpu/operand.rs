@@ -2,7 +2,7 @@
 
 use super::super::Operand;
 use super::memory::{self, PADDING};
-use crate::dtype::{DType, Scalar};
+use crate::dtype::{DType, Element, F8E4M3, F8E5M2, Scalar};
 use crate::error::Result;
 use crate::layout::Layout;
 
@@ -18,6 +18,8 @@ pub(super) enum Format {
     U8,
     U32,
     Bool,
+    F8E4M3,
+    F8E5M2,
     /// Sixteen bits as they are, two to a word.
     Bits16,
 }
@@ -34,13 +36,15 @@ impl From<DType> for Format {
             DType::U8 => Self::U8,
             DType::U32 => Self::U32,
             DType::Bool => Self::Bool,
+            DType::F8E4M3 => Self::F8E4M3,
+            DType::F8E5M2 => Self::F8E5M2,
         }
     }
 }
 
 impl Format {
     #[cfg(test)]
-    pub const ALL: [Format; 10] = [
+    pub const ALL: [Format; 12] = [
         Self::F32,
         Self::F64,
         Self::F16,
@@ -50,6 +54,8 @@ impl Format {
         Self::U8,
         Self::U32,
         Self::Bool,
+        Self::F8E4M3,
+        Self::F8E5M2,
         Self::Bits16,
     ];
 
@@ -59,7 +65,7 @@ impl Format {
             Self::F32 | Self::I32 | Self::U32 => Self::U32,
             Self::F64 | Self::I64 => Self::I64,
             Self::F16 | Self::BF16 | Self::Bits16 => Self::Bits16,
-            Self::U8 | Self::Bool => Self::U8,
+            Self::U8 | Self::Bool | Self::F8E4M3 | Self::F8E5M2 => Self::U8,
         }
     }
 
@@ -69,14 +75,14 @@ impl Format {
             Self::F64 | Self::I64 => 8,
             Self::F32 | Self::I32 | Self::U32 => 4,
             Self::F16 | Self::BF16 | Self::Bits16 => 2,
-            Self::U8 | Self::Bool => 1,
+            Self::U8 | Self::Bool | Self::F8E4M3 | Self::F8E5M2 => 1,
         }
     }
 
     /// The WGSL type that an element is loaded as and computed in.
     pub const fn compute(self) -> &'static str {
         match self {
-            Self::F32 | Self::F16 | Self::BF16 => "f32",
+            Self::F32 | Self::F16 | Self::BF16 | Self::F8E4M3 | Self::F8E5M2 => "f32",
             Self::F64 => "f64",
             Self::I32 => "i32",
             Self::I64 => "i64",
@@ -87,7 +93,7 @@ impl Format {
     /// The format of the type computed in, whose scalars are not rounded to the elements' own format.
     pub const fn computed(self) -> Self {
         match self {
-            Self::F16 | Self::BF16 => Self::F32,
+            Self::F16 | Self::BF16 | Self::F8E4M3 | Self::F8E5M2 => Self::F32,
             other => other,
         }
     }
@@ -98,6 +104,7 @@ impl Format {
             Self::F32 | Self::F64 | Self::I32 | Self::I64 | Self::U32 => "plain",
             Self::F16 | Self::BF16 | Self::Bits16 => "halves",
             Self::U8 | Self::Bool => "bytes",
+            Self::F8E4M3 | Self::F8E5M2 => "quarters",
         }
     }
 
@@ -113,6 +120,8 @@ impl Format {
             Self::U8 => "u8",
             Self::U32 => "u32",
             Self::Bool => "bool",
+            Self::F8E4M3 => "f8e4m3",
+            Self::F8E5M2 => "f8e5m2",
             Self::Bits16 => "bits16",
         }
     }
@@ -124,6 +133,8 @@ impl Format {
             Self::F32 => float(value.to_f64() as f32),
             Self::F16 => float(half::f16::from_f64(value.to_f64()).to_f32()),
             Self::BF16 => float(half::bf16::from_f64(value.to_f64()).to_f32()),
+            Self::F8E4M3 => float(<F8E4M3 as Element>::from_f64(value.to_f64()).to_f32()),
+            Self::F8E5M2 => float(<F8E5M2 as Element>::from_f64(value.to_f64()).to_f32()),
             Self::F64 => words(value.to_f64().to_bits()),
             Self::I64 => words(value.to_i64() as u64),
             Self::I32 | Self::U32 | Self::Bits16 => [value.to_i64() as u32, 0],

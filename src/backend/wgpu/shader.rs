@@ -147,6 +147,8 @@ pub(super) fn scalar_functions(format: Format) -> String {
         Format::U32 | Format::Bits16 => of_type("integer") + &of_type("unsigned"),
         Format::U8 => of_type("integer") + &of_type("bytes"),
         Format::Bool => of_type("bool"),
+        // They are only moved and converted.
+        Format::F8E4M3 | Format::F8E5M2 => String::new(),
     }
 }
 
@@ -162,7 +164,7 @@ pub(super) fn cast(from: Format, to: Format) -> String {
         (_, Format::Bool) if is_float(from) => "float to bool",
         (_, Format::Bool) => "integer to bool",
         (_, Format::U8) if is_float(from) => "float to u8",
-        (_, Format::F16 | Format::BF16) => match from {
+        (_, Format::F16 | Format::BF16 | Format::F8E4M3 | Format::F8E5M2) => match from {
             Format::F64 => "f64 to half",
             Format::I64 => "i64 to half",
             // Of signed and unsigned numbers alike.

@@ -108,6 +108,34 @@ unsafe extern "C" {
     pub fn twin_cast_f64_i64(x: f64) -> i64;
 }
 unsafe extern "C" {
+    #[doc = " fp8.cpp"]
+    pub fn twin_widen_f8e4m3(x: u8) -> f32;
+}
+unsafe extern "C" {
+    pub fn twin_widen_f8e5m2(x: u8) -> f32;
+}
+unsafe extern "C" {
+    pub fn twin_narrow_f8e4m3(x: f32) -> u8;
+}
+unsafe extern "C" {
+    pub fn twin_narrow_f8e5m2(x: f32) -> u8;
+}
+unsafe extern "C" {
+    pub fn twin_cast_f64_f8e4m3(x: f64) -> u8;
+}
+unsafe extern "C" {
+    pub fn twin_cast_i64_f8e5m2(x: i64) -> u8;
+}
+unsafe extern "C" {
+    pub fn twin_cast_f8e5m2_i32(x: u8) -> i32;
+}
+unsafe extern "C" {
+    pub fn twin_cast_f8e4m3_u8(x: u8) -> u8;
+}
+unsafe extern "C" {
+    pub fn twin_cast_f8e4m3_b8(x: u8) -> bool;
+}
+unsafe extern "C" {
     #[doc = " scalar.cpp: the forms for 16-bit results, and integer arithmetic"]
     pub fn twin_sigmoid_narrow(x: f32) -> f32;
 }

@@ -62,6 +62,17 @@ uint32_t twin_cast_f32_u32(float x);
 int32_t twin_cast_f64_i32(double x);
 int64_t twin_cast_f64_i64(double x);
 
+// fp8.cpp
+float twin_widen_f8e4m3(uint8_t x);
+float twin_widen_f8e5m2(uint8_t x);
+uint8_t twin_narrow_f8e4m3(float x);
+uint8_t twin_narrow_f8e5m2(float x);
+uint8_t twin_cast_f64_f8e4m3(double x);
+uint8_t twin_cast_i64_f8e5m2(int64_t x);
+int32_t twin_cast_f8e5m2_i32(uint8_t x);
+uint8_t twin_cast_f8e4m3_u8(uint8_t x);
+bool twin_cast_f8e4m3_b8(uint8_t x);
+
 // scalar.cpp: the forms for 16-bit results, and integer arithmetic
 float twin_sigmoid_narrow(float x);
 float twin_silu(float x);

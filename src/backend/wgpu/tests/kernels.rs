@@ -12,7 +12,7 @@ use crate::backend::op::{Binary, Compare, Domain, Random, Unary};
 
 pub(super) fn domain_contains(domain: Domain, format: Format) -> bool {
     match format {
-        Format::Bits16 => false,
+        Format::Bits16 | Format::F8E4M3 | Format::F8E5M2 => false,
         Format::Bool => domain == Domain::Bool,
         Format::F32 | Format::F64 | Format::F16 | Format::BF16 => domain != Domain::Bool,
         Format::I32 | Format::I64 => matches!(domain, Domain::Number | Domain::Signed),
