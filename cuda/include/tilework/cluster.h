@@ -41,11 +41,6 @@ __device__ __forceinline__ uint32_t remote_shared_address(uint32_t address, uint
     return remote;
 }
 
-__device__ __forceinline__ void store_remote(uint32_t address, float4 x) {
-    asm volatile("st.shared::cluster.v4.f32 [%0], {%1, %2, %3, %4};" ::"r"(address), "f"(x.x), "f"(x.y), "f"(x.z), "f"(x.w)
-                 : "memory");
-}
-
 __device__ __forceinline__ void store_remote(uint32_t address, uint32_t x) {
     asm volatile("st.shared::cluster.u32 [%0], %1;" ::"r"(address), "r"(x) : "memory");
 }

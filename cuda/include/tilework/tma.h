@@ -32,6 +32,14 @@ __device__ __forceinline__ void bulk_load(uint32_t to, const void* from, uint32_
                  : "memory");
 }
 
+// Copies `bytes` (a multiple of 16) from this block's shared memory to another's; they arrive at a barrier of the latter. Both addresses
+// there are in the cluster's space. The fence of tma_store is for what this thread and others have written before.
+__device__ __forceinline__ void bulk_send(uint32_t to, uint32_t from, uint32_t bytes, uint32_t barrier) {
+    asm volatile("cp.async.bulk.shared::cluster.shared::cta.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(to), "r"(from),
+                 "r"(bytes), "r"(barrier)
+                 : "memory");
+}
+
 // As tma_load, but to the same address in each block of the cluster whose bit is set in `blocks`, and to each one's barrier.
 __device__ __forceinline__ void tma_load_multicast(uint32_t to, const TensorMap& map, uint32_t barrier, int x, int y, int z,
                                                    int w, uint16_t blocks) {

@@ -138,6 +138,7 @@ __device__ __forceinline__ void wgmma_matmul(const WgmmaMaps& maps, const TwMatm
             mbarrier_init(w.full(stage), 1);
             mbarrier_init(w.empty(stage), 4 * Tile::CONSUMERS * cluster.rows);
         }
+        mbarrier_init(w.exchanged(), 1);
         mbarrier_init_fence();
     }
     cluster_barrier_relaxed();
@@ -155,7 +156,7 @@ __device__ __forceinline__ void wgmma_matmul(const WgmmaMaps& maps, const TwMatm
         if (threadIdx.x == 0) wgmma_produce<Tile, A, B>(maps, p, cluster, shared, first, step, items, depth);
         if constexpr (Tile::SPLIT) {
             cluster_barrier_relaxed();
-            cluster_barrier();
+            cluster_barrier_relaxed();
         }
     } else {
         if constexpr (Tile::CONSUMERS == 2) registers_acquire<232>();
@@ -203,7 +204,7 @@ __device__ __forceinline__ void wgmma_matmul(const WgmmaMaps& maps, const TwMatm
             uint32_t batch = work.outer * p.batch[1] + work.inner;
             rescale(d, work.m * Tile::M + w.consumer * 64, work.n * N, batch);
             if constexpr (Tile::SPLIT) {
-                wgmma_combine<Out>(d, w, maps.out, p, work, index);
+                wgmma_combine<Out>(d, w, p, work, index);
             } else if constexpr (sizeof(Out) == 2) {
                 if (!(p.boxed & TW_BOXED_OUT)) {
                     wgmma_write<Out>(d, w, p, work);

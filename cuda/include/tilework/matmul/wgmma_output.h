@@ -35,6 +35,8 @@ struct WgmmaWarp {
 
     __device__ __forceinline__ uint32_t full(uint32_t stage) const { return shared + Tile::BARRIERS + 16 * stage; }
     __device__ __forceinline__ uint32_t empty(uint32_t stage) const { return full(stage) + 8; }
+    // Where sums of other blocks arrive, of a tile that is split.
+    __device__ __forceinline__ uint32_t exchanged() const { return full(Tile::STAGES); }
     __device__ __forceinline__ uint32_t buffer(uint32_t stage) const { return shared + stage * Tile::STAGE_BYTES; }
     __device__ __forceinline__ uint32_t staging() const {
         return shared + Tile::STAGES * Tile::STAGE_BYTES + consumer * Tile::STAGING_BYTES;

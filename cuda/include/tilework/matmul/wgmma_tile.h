@@ -31,8 +31,8 @@ struct WgmmaTile {
     static constexpr int FITTING = int((227 * 1024 - 2048 - CONSUMERS * STAGING_BYTES) / STAGE_BYTES);
     static constexpr int STAGES = FITTING < 8 ? FITTING : 8;
     static constexpr uint32_t BARRIERS = STAGES * STAGE_BYTES + CONSUMERS * STAGING_BYTES;
-    static constexpr uint32_t SHARED_BYTES = 1024 + BARRIERS + 2 * 8 * STAGES;
-    static_assert(!SPLIT || M * N * 4 <= STAGES * STAGE_BYTES, "partial sums fit where the stages were");
+    // Two barriers for each stage, and one for sums that arrive from other blocks.
+    static constexpr uint32_t SHARED_BYTES = 1024 + BARRIERS + 2 * 8 * STAGES + 8;
 };
 
 }  // namespace tw

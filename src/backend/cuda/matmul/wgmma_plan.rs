@@ -54,7 +54,7 @@ impl Instance {
         let stage = (self.rows() + self.columns) * ROW * 2;
         let staging = self.consumers * STAGING;
         let stages = ((SHARED - staging) / stage).min(MOST_STAGES);
-        1024 + stages * stage + staging + stages * 16
+        1024 + stages * stage + staging + stages * 16 + 8
     }
 }
 
