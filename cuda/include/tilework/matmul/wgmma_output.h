@@ -129,20 +129,26 @@ __device__ __forceinline__ void wgmma_add_bias(float (&values)[32], const WgmmaW
         return;
     }
     // What lies beyond the output is not written, but must not be read either.
-    auto at = [&](int64_t i, int64_t j) { return accumulator(*bias.at(min(i, int64_t(p.m) - 1), min(j, int64_t(p.n) - 1))); };
-    int64_t m = int64_t(work.m) * Tile::M + w.consumer * 64 + 16 * w.warp + w.lane / 4;
-    int64_t n = int64_t(work.n) * Tile::N + 64 * piece + 2 * (w.lane % 4);
+    uint32_t m = work.m * Tile::M + w.consumer * 64 + 16 * w.warp + w.lane / 4;
+    uint32_t n = work.n * Tile::N + 64 * piece + 2 * (w.lane % 4);
+    uint32_t last_row = uint32_t(p.m) - 1, last_column = uint32_t(p.n) - 1;
     if (bias.row == 0) {
+        float across[16];
+        if (bias.vectors && n + 57 <= last_column) {
 #pragma unroll
-        for (int i = 0; i < 32; i += 4) {
-            float left = at(0, n + 2 * i), right = at(0, n + 2 * i + 1);
-            values[i] = fused(alpha, values[i], left);
-            values[i + 1] = fused(alpha, values[i + 1], right);
-            values[i + 2] = fused(alpha, values[i + 2], left);
-            values[i + 3] = fused(alpha, values[i + 3], right);
+            for (int i = 0; i < 8; ++i) {
+                auto pair = load_vector<T, 2>(bias.base + n + 8 * i);
+                across[2 * i] = accumulator(pair.at[0]);
+                across[2 * i + 1] = accumulator(pair.at[1]);
+            }
+        } else {
+#pragma unroll
+            for (int i = 0; i < 16; ++i) across[i] = accumulator(*bias.at(0, min(n + i / 2 * 8 + i % 2, last_column)));
         }
+#pragma unroll
+        for (int i = 0; i < 32; ++i) values[i] = fused(alpha, values[i], across[i / 4 * 2 + i % 2]);
     } else {
-        float up = at(m, 0), down = at(m + 8, 0);
+        float up = accumulator(*bias.at(min(m, last_row), 0)), down = accumulator(*bias.at(min(m + 8, last_row), 0));
 #pragma unroll
         for (int i = 0; i < 32; ++i) values[i] = fused(alpha, values[i], i % 4 < 2 ? up : down);
     }
