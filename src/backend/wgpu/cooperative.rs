@@ -1,6 +1,6 @@
 //! Matrix products of f16 on an adapter's matrix units: the part of the kernel that differs from `matmul`'s.
 
-use super::matmul::Variant;
+use super::matmul::{Variant, loads, word};
 use super::shader;
 
 const KERNEL: &str = include_str!("../../../wgsl-fallback/cooperative.wgsl");
@@ -61,10 +61,6 @@ const fn workgroup_memory() -> u32 {
     bytes
 }
 
-fn word(n: u32) -> String {
-    format!("{n}u")
-}
-
 fn part(section: &str, values: &[(&str, &str)]) -> String {
     shader::fill(shader::section(KERNEL, section), values)
 }
@@ -92,24 +88,11 @@ pub(super) fn main(variant: &Variant) -> String {
     let [down, across] = MATRICES;
     let invocations = subgroups() * SUBGROUP;
     let sums = |i: u32, j: u32| format!("c{i}_{j}");
-    let [mut begin, mut first, mut keep, mut next, mut multiply, mut end] = [const { String::new() }; 6];
-    let sides = [
-        ("a", variant.a, "first_row", "rows", "param(10u), param(11u)"),
-        ("b", variant.b, "first_column", "columns", "param(12u), param(13u)"),
-    ];
-    for (side, (n, _, free, frees, strides)) in sides.into_iter().enumerate() {
-        for i in 0..TILE[side] * STEPS / UNIT as u32 / invocations {
-            let (slot, i) = (word(i * invocations), i.to_string());
-            let values =
-                [("n", n), ("i", i.as_str()), ("slot", &slot), ("free", free), ("frees", frees), ("strides", strides)];
-            first.push_str(&part("first", &values));
-            keep.push_str(&part("keep", &values));
-            next.push_str(&part("next", &values));
-        }
-    }
+    let [first, keep, next] = loads(part, TILE.map(|free| free * STEPS / UNIT as u32 / invocations), invocations);
+    let [mut begin, mut multiply, mut end] = [const { String::new() }; 3];
     for step in (0..STEPS).step_by(16) {
-        let roles = [("Left", "part_row", down), ("Right", "part_column", across)];
-        for ((n, side, ..), (role, own, count)) in sides.into_iter().zip(roles) {
+        let sides = [("a", variant.a, "Left", "part_row", down), ("b", variant.b, "Right", "part_column", across)];
+        for (n, side, role, own, count) in sides {
             let section = if side.along_k { "load along k" } else { "load along free" };
             // `coopLoadT` reads row by row: `a` along k, `b` along n.
             let order = if side.along_k == (n == "a") { "T" } else { "" };

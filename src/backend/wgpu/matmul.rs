@@ -210,26 +210,8 @@ impl Variant {
         // Invocations, down and across.
         let [high, wide] = [free / (4 * down), free / (4 * across)];
         let invocations = high * wide;
-        let [mut begin, mut first, mut keep, mut next, mut multiply, mut end] = [const { String::new() }; 6];
-        for (n, free_start, frees, strides) in [
-            ("a", "first_row", "rows", "param(10u), param(11u)"),
-            ("b", "first_column", "columns", "param(12u), param(13u)"),
-        ] {
-            for i in 0..free * steps / 4 / invocations {
-                let (slot, i) = (word(i * invocations), i.to_string());
-                let values = [
-                    ("n", n),
-                    ("i", i.as_str()),
-                    ("slot", &slot),
-                    ("free", free_start),
-                    ("frees", frees),
-                    ("strides", strides),
-                ];
-                first.push_str(&part("first", &values));
-                keep.push_str(&part("keep", &values));
-                next.push_str(&part("next", &values));
-            }
-        }
+        let [first, keep, next] = loads(part, [free * steps / 4 / invocations; 2], invocations);
+        let [mut begin, mut multiply, mut end] = [const { String::new() }; 3];
         // Written out where speed matters most: compilers that are left to unroll the loop make it slower by a fifth.
         let unrolled = self.tile == Tile::Large;
         for step in 0..if unrolled { steps } else { 1 } {
@@ -272,7 +254,29 @@ impl Variant {
     }
 }
 
-fn word(n: u32) -> String {
+/// The lines that bring tiles of both matrices to workgroup memory, so many loads of each an invocation: those before the loop over k,
+/// those in it that keep what was loaded, and those that load the next tiles. `part` fills a section of the kernel.
+pub(super) fn loads(part: impl Fn(&str, &[(&str, &str)]) -> String, counts: [u32; 2], invocations: u32) -> [String; 3] {
+    let sides = [
+        ("a", "first_row", "rows", "param(10u), param(11u)"),
+        ("b", "first_column", "columns", "param(12u), param(13u)"),
+    ];
+    let mut lines = [const { String::new() }; 3];
+    for ((n, free, frees, strides), count) in sides.into_iter().zip(counts) {
+        for i in 0..count {
+            let (slot, i) = (word(i * invocations), i.to_string());
+            let values =
+                [("n", n), ("i", i.as_str()), ("slot", &slot), ("free", free), ("frees", frees), ("strides", strides)];
+            for (lines, section) in lines.iter_mut().zip(["first", "keep", "next"]) {
+                lines.push_str(&part(section, &values));
+            }
+        }
+    }
+    lines
+}
+
+/// A number as the shaders write it.
+pub(super) fn word(n: u32) -> String {
     format!("{n}u")
 }
 
