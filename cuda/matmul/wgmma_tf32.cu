@@ -32,7 +32,8 @@ struct Tf32Sums {
     extern "C" __global__ void __launch_bounds__(Tf32_##NAME::THREADS, 1)                                         \
         matmul_wgmma_tf32_##NAME(const __grid_constant__ tw::TensorMap a, const __grid_constant__ tw::TensorMap b, \
                                  const __grid_constant__ TwSplit s) {                                             \
-        tw::wgmma_matmul<tw::f16, Tf32_##NAME, tw::K_MAJOR, tw::K_MAJOR>({a, b, a, a, a}, s.product, tw::Tf32Sums{s}); \
+        tw::wgmma_matmul<Tf32_##NAME, tw::K_MAJOR, tw::K_MAJOR>(                                                  \
+            {a, b, a, a, a}, s.product, tw::WgmmaSums<tw::f16, tw::K_MAJOR, tw::K_MAJOR>(), tw::Tf32Sums{s});     \
     }
 
 TW_TF32_KERNEL(128x256, 2, 256)

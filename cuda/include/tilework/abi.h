@@ -195,6 +195,14 @@ struct TwMatmul {
     uint64_t tickets;
 };
 
+// A product of 8-bit floats with scales (tilework/matmul/fp8_kernel.h). Scales are [m, k / 128] and [k / 128, n / 128], rounded up, with
+// strides of 0 where one is for all; a null pointer is a scale of 1, where neither factor has one for each block.
+struct TwFp8 {
+    struct TwMatmul product;
+    struct TwMatrix a_scales;
+    struct TwMatrix b_scales;
+};
+
 // ---- f32 products on the tensor cores (tilework/matmul/split.h) ----
 
 // A factor of an f32 product, whose lines along k are its rows (so columns of b are), and where its planes go.

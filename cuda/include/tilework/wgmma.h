@@ -1,11 +1,12 @@
-// Warpgroup matrix products of Hopper: 64 x N x 16, both factors in shared memory, the accumulator in registers (sm_90a alone).
+// Warpgroup matrix products of Hopper: 64 x N x 16, or x 32 of 8-bit factors, in shared memory, the accumulator in registers (sm_90a
+// alone).
 //
 // The accumulator of thread t of the warpgroup: with warp w = t / 32 and lane l = t mod 32, register i holds
 //   row 16 w + l / 4 + 8 ((i / 2) mod 2), column 8 (i / 4) + 2 (l mod 4) + i mod 2.
 // PTX ISA, "Asynchronous warpgroup level matrix instructions".
 #pragma once
 
-#include "tilework/dtype.h"
+#include "tilework/fp8.h"
 #include "tilework/wgmma_descriptor.h"
 
 namespace tw {
@@ -29,9 +30,13 @@ __device__ __forceinline__ void wgmma_pin(float (&d)[COUNT]) {
     for (int i = 0; i < COUNT; ++i) asm volatile("" : "+f"(d[i])::"memory");
 }
 
-// d = a @ b + (accumulate ? d : 0) for 64 x N x 16.
+// d = a @ b + (accumulate ? d : 0) for 64 x N, and 32 bytes along k.
 template <typename T, int N, Major A, Major B>
 struct Wgmma;
+
+// In place of T, the types of two 8-bit factors; both run along k.
+template <typename A, typename B>
+struct Fp8Pair;
 
 #define TW_REGISTERS_64 \
         "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, " \
@@ -40,6 +45,9 @@ struct Wgmma;
     TW_REGISTERS_64 ", " \
         "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, " \
         "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63"
+#define TW_REGISTERS_160 \
+    TW_REGISTERS_128 ", " \
+        "%64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, %77, %78, %79"
 #define TW_REGISTERS_192 \
     TW_REGISTERS_128 ", " \
         "%64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, %77, %78, %79, " \
@@ -53,6 +61,7 @@ struct Wgmma;
 #define TW_ACCUMULATOR_16(d, i) TW_ACCUMULATOR_8(d, i), TW_ACCUMULATOR_8(d, i + 8)
 #define TW_ACCUMULATOR_64 TW_ACCUMULATOR_16(d, 0), TW_ACCUMULATOR_16(d, 16)
 #define TW_ACCUMULATOR_128 TW_ACCUMULATOR_64, TW_ACCUMULATOR_16(d, 32), TW_ACCUMULATOR_16(d, 48)
+#define TW_ACCUMULATOR_160 TW_ACCUMULATOR_128, TW_ACCUMULATOR_16(d, 64)
 #define TW_ACCUMULATOR_192 TW_ACCUMULATOR_128, TW_ACCUMULATOR_16(d, 64), TW_ACCUMULATOR_16(d, 80)
 #define TW_ACCUMULATOR_256 TW_ACCUMULATOR_192, TW_ACCUMULATOR_16(d, 96), TW_ACCUMULATOR_16(d, 112)
 
@@ -77,15 +86,41 @@ TW_WGMMA(f16, "f16", 128, "%64", "%65", "%66", "%67", "%68")
 TW_WGMMA(f16, "f16", 192, "%96", "%97", "%98", "%99", "%100")
 TW_WGMMA(f16, "f16", 256, "%128", "%129", "%130", "%131", "%132")
 
+#define TW_WGMMA_FP8(TYPE_A, TYPE_B, NAMES, N, DESC_A, DESC_B, ACCUMULATE)                                                 \
+    template <>                                                                                                            \
+    struct Wgmma<Fp8Pair<TYPE_A, TYPE_B>, N, K_MAJOR, K_MAJOR> {                                                           \
+        static __device__ __forceinline__ void product(float (&d)[N / 2], uint64_t a, uint64_t b, bool accumulate) {       \
+            asm volatile("{\n\t.reg .pred keep;\n\tsetp.ne.b32 keep, " ACCUMULATE ", 0;\n\t"                             \
+                         "wgmma.mma_async.sync.aligned.m64n" #N "k32.f32." NAMES " {" TW_REGISTERS_##N "}, "                \
+                         DESC_A ", " DESC_B ", keep, 1, 1;\n\t}"                                                          \
+                         : TW_ACCUMULATOR_##N                                                                              \
+                         : "l"(a), "l"(b), "r"(int(accumulate)));                                                          \
+        }                                                                                                                  \
+    };
+#define TW_WGMMA_PAIR(TYPE_A, TYPE_B, NAMES)                                        \
+    TW_WGMMA_FP8(TYPE_A, TYPE_B, NAMES, 64, "%32", "%33", "%34")                    \
+    TW_WGMMA_FP8(TYPE_A, TYPE_B, NAMES, 128, "%64", "%65", "%66")                   \
+    TW_WGMMA_FP8(TYPE_A, TYPE_B, NAMES, 160, "%80", "%81", "%82")                   \
+    TW_WGMMA_FP8(TYPE_A, TYPE_B, NAMES, 192, "%96", "%97", "%98")                   \
+    TW_WGMMA_FP8(TYPE_A, TYPE_B, NAMES, 256, "%128", "%129", "%130")
+TW_WGMMA_PAIR(f8e4m3, f8e4m3, "e4m3.e4m3")
+TW_WGMMA_PAIR(f8e4m3, f8e5m2, "e4m3.e5m2")
+TW_WGMMA_PAIR(f8e5m2, f8e4m3, "e5m2.e4m3")
+TW_WGMMA_PAIR(f8e5m2, f8e5m2, "e5m2.e5m2")
+
+#undef TW_WGMMA_PAIR
+#undef TW_WGMMA_FP8
 #undef TW_WGMMA
 #undef TW_REGISTERS_64
 #undef TW_REGISTERS_128
+#undef TW_REGISTERS_160
 #undef TW_REGISTERS_192
 #undef TW_REGISTERS_256
 #undef TW_ACCUMULATOR_8
 #undef TW_ACCUMULATOR_16
 #undef TW_ACCUMULATOR_64
 #undef TW_ACCUMULATOR_128
+#undef TW_ACCUMULATOR_160
 #undef TW_ACCUMULATOR_192
 #undef TW_ACCUMULATOR_256
 

@@ -1,6 +1,6 @@
 // How the factors of a warpgroup product (tilework/wgmma.h) lie in shared memory, and how the instruction is told.
 //
-// A factor of 16-bit elements is stored as rows of 128 bytes, with the 128-byte swizzle that the tensor memory accelerator writes
+// A factor is stored as rows of 128 bytes, with the 128-byte swizzle that the tensor memory accelerator writes
 // (16-byte chunk c of row r lies at chunk c ^ (r mod 8)); eight rows make an atom of 1,024 bytes, to which it is aligned.
 #pragma once
 
@@ -9,14 +9,14 @@
 namespace tw {
 
 // The order of a factor's elements; the values are those of the instruction's transpose bits.
-//   K_MAJOR    a row is 64 elements along k for one m or n; consecutive rows are consecutive m or n.
-//   MN_MAJOR   a row is 64 elements along m or n for one k; consecutive rows are consecutive k, and further blocks of 64 along
+//   K_MAJOR    a row is 64 elements of 16 bits, or 128 of 8, along k for one m or n; consecutive rows are consecutive m or n.
+//   MN_MAJOR   (16 bits alone) a row is 64 elements along m or n for one k; consecutive rows are consecutive k, and further blocks of 64 along
 //              m or n follow after all rows of this one.
 enum Major { K_MAJOR = 0, MN_MAJOR = 1 };
 
 // Elements of 16 bits in a row of 128 bytes.
 constexpr int WGMMA_ROW = 64;
-// The depth of one instruction.
+// The depth of one instruction, in elements of 16 bits.
 constexpr int WGMMA_K = 16;
 
 // The matrix descriptor of a factor that begins at `address` and has `depth` elements along k in shared memory.

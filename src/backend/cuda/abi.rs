@@ -322,6 +322,22 @@ const _: () = {
     ["Offset of field: TwMatmul::partials"][::core::mem::offset_of!(TwMatmul, partials) - 368usize];
     ["Offset of field: TwMatmul::tickets"][::core::mem::offset_of!(TwMatmul, tickets) - 376usize];
 };
+#[doc = " A product of 8-bit floats with scales (tilework/matmul/fp8_kernel.h). Scales are [m, k / 128] and [k / 128, n / 128], rounded up, with\n strides of 0 where one is for all; a null pointer is a scale of 1, where neither factor has one for each block."]
+#[repr(C)]
+#[derive(Debug, Default, Copy, Clone)]
+pub struct TwFp8 {
+    pub product: TwMatmul,
+    pub a_scales: TwMatrix,
+    pub b_scales: TwMatrix,
+}
+#[allow(clippy::unnecessary_operation, clippy::identity_op)]
+const _: () = {
+    ["Size of TwFp8"][::core::mem::size_of::<TwFp8>() - 480usize];
+    ["Alignment of TwFp8"][::core::mem::align_of::<TwFp8>() - 8usize];
+    ["Offset of field: TwFp8::product"][::core::mem::offset_of!(TwFp8, product) - 0usize];
+    ["Offset of field: TwFp8::a_scales"][::core::mem::offset_of!(TwFp8, a_scales) - 384usize];
+    ["Offset of field: TwFp8::b_scales"][::core::mem::offset_of!(TwFp8, b_scales) - 432usize];
+};
 #[doc = " A factor of an f32 product, whose lines along k are its rows (so columns of b are), and where its planes go."]
 #[repr(C)]
 #[derive(Debug, Default, Copy, Clone)]

@@ -36,7 +36,7 @@ pub(crate) use self::memory::Event;
 use self::tensor_map::TensorMaps;
 use self::tickets::Tickets;
 use self::transfer::Transfer;
-use super::{Backend, BackendKind, DeviceInfo, Matmul, Operand, Source, Timestamp, op};
+use super::{Backend, BackendKind, DeviceInfo, Matmul, Operand, ScaledMatmul, Source, Timestamp, op};
 use crate::dtype::{DType, Scalar};
 use crate::error::Result;
 use crate::memory::{MemoryStats, Pool, PoolConfig, PooledBlock, StreamId};
@@ -241,6 +241,10 @@ impl Backend for Cuda {
 
     fn matmul(&self, op: Matmul, out: Operand) -> Result<()> {
         matmul::matmul(self, op, out)
+    }
+
+    fn matmul_scaled(&self, op: ScaledMatmul, out: Operand) -> Result<bool> {
+        matmul::matmul_scaled(self, op, out)
     }
 
     fn random(&self, op: op::Random, key: u64, out: Operand) -> Result<()> {

@@ -11,7 +11,7 @@
         NAME(const __grid_constant__ tw::TensorMap a, const __grid_constant__ tw::TensorMap b,                    \
              const __grid_constant__ tw::TensorMap out, const __grid_constant__ tw::TensorMap multiply,           \
              const __grid_constant__ tw::TensorMap c, const __grid_constant__ TwMatmul p) {                       \
-        tw::wgmma_matmul<T, TILE, A, B>({a, b, out, multiply, c}, p, tw::WgmmaUnscaled<T>());                     \
+        tw::wgmma_matmul<TILE, A, B>({a, b, out, multiply, c}, p, tw::WgmmaSums<T, A, B>(), tw::WgmmaUnscaled<T>());                     \
     }
 
 #define TW_WGMMA_LAYOUTS(DTYPE, T, NAME, ...)                                                                     \

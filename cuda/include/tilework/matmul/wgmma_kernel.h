@@ -31,10 +31,49 @@ struct WgmmaMaps {
     const TensorMap& c;
 };
 
+// How the products of a tile are added up: by the tensor cores.
+template <typename T, Major A, Major B>
+struct WgmmaSums {
+    template <class Tile>
+    __device__ __forceinline__ void operator()(float (&d)[Tile::N / 2], WgmmaWarp<Tile>& w, const WgmmaWork& work) const {
+        auto multiply = [&](bool accumulate) {
+            mbarrier_wait(w.full(w.ring.stage), w.ring.parity);
+            uint32_t stage = w.buffer(w.ring.stage);
+            uint64_t a_factor = wgmma_descriptor(stage + w.consumer * 8192, A, Tile::K);
+            uint64_t b_factor = wgmma_descriptor(stage + Tile::A_BYTES, B, Tile::K);
+            wgmma_pin(d);
+            wgmma_fence();
+#pragma unroll
+            for (int step = 0; step < WGMMA_ROW / WGMMA_K; ++step) {
+                auto a_part = wgmma_descriptor_after(a_factor, uint32_t(step * wgmma_descriptor_step(A)));
+                auto b_part = wgmma_descriptor_after(b_factor, uint32_t(step * wgmma_descriptor_step(B)));
+                Wgmma<T, Tile::N, A, B>::product(d, a_part, b_part, step != 0 || accumulate);
+            }
+            wgmma_commit();
+            wgmma_pin(d);
+        };
+        // Products are still under way for the last IN_FLIGHT stages; those before, now read, go back to the producers.
+        for (uint32_t block = work.begin; block < work.end; ++block) {
+            multiply(block != work.begin);
+            wgmma_wait<Tile::IN_FLIGHT>();
+            if (block - work.begin >= Tile::IN_FLIGHT) w.release_before(Tile::IN_FLIGHT);
+            w.ring.advance();
+        }
+        wgmma_wait<0>();
+        wgmma_pin(d);
+#pragma unroll
+        for (uint32_t back = Tile::IN_FLIGHT; back != 0; --back) {
+            if (work.end - work.begin >= back) w.release_before(back);
+        }
+    }
+};
+
 // What is done to the sums of a tile before the epilogue, and the type of the output: nothing, and that of the factors.
 template <typename T>
 struct WgmmaUnscaled {
     using Out = T;
+    // Whether there may be an epilogue.
+    static constexpr bool EPILOGUE = true;
     __device__ __forceinline__ bool applies() { return true; }
     template <int COUNT>
     __device__ __forceinline__ void operator()(float (&)[COUNT], uint32_t, uint32_t, uint32_t) const {}
@@ -49,6 +88,9 @@ __device__ __forceinline__ void wgmma_produce(const WgmmaMaps& maps, const TwMat
     // This block's share of b: columns where it runs along k, else lines of k.
     uint32_t b_from = (B == K_MAJOR ? N : K) / cluster.rows * cluster.row;
     uint16_t peers = cluster.peers();
+    // Where a has fewer rows than a tile, its boxes do too; the rows of sums beyond them are made of what was there before, and not written.
+    uint32_t a_rows = A == K_MAJOR && p.m < M ? (uint32_t(p.m) + 7) & ~7u : M;
+    uint32_t bytes = Tile::B_BYTES + a_rows * (Tile::A_BYTES / M);
     auto load_b = [&](uint32_t to, uint32_t arrived, int x, int y, int inner, int outer) {
         if (cluster.rows == 1) {
             tma_load(to, maps.b, arrived, x, y, inner, outer);
@@ -71,7 +113,7 @@ __device__ __forceinline__ void wgmma_produce(const WgmmaMaps& maps, const TwMat
         auto inner = [&](const TwMatrix& x) { return x.batch[1] ? int(work.inner) : 0; };
         for (uint32_t block = work.begin; block < work.end; ++block, ring.advance()) {
             int k = int(block) * K;
-            uint32_t arrived = enter(Tile::STAGE_BYTES);
+            uint32_t arrived = enter(bytes);
             uint32_t to = shared + ring.stage * Tile::STAGE_BYTES;
             if constexpr (A == K_MAJOR) {
                 tma_load(to, maps.a, arrived, k, m, inner(p.a), outer(p.a));
@@ -99,7 +141,7 @@ __device__ __forceinline__ void wgmma_produce(const WgmmaMaps& maps, const TwMat
                 uint32_t arrived = enter(count * M * 128);
                 for (int i = 0; i < count; ++i) {
                     uint32_t to = shared + ring.stage * Tile::STAGE_BYTES + i * M * 128;
-                    tma_load(to, map, arrived, n + 64 * (piece + i), m, inner(x), outer(x));
+                    tma_load(to, map, arrived, n + Tile::column(piece + i), m, inner(x), outer(x));
                 }
                 ring.advance();
             };
@@ -111,9 +153,9 @@ __device__ __forceinline__ void wgmma_produce(const WgmmaMaps& maps, const TwMat
     }
 }
 
-// The product, and what `rescale` makes of its sums.
-template <typename T, class Tile, Major A, Major B, class Rescale>
-__device__ __forceinline__ void wgmma_matmul(const WgmmaMaps& maps, const TwMatmul& p, Rescale rescale) {
+// The product as `sums` adds it up, and what `rescale` makes of it.
+template <class Tile, Major A, Major B, class Sums, class Rescale>
+__device__ __forceinline__ void wgmma_matmul(const WgmmaMaps& maps, const TwMatmul& p, const Sums& sums, Rescale rescale) {
     using Out = typename Rescale::Out;
     constexpr int N = Tile::N;
     extern __shared__ char dynamic_shared[];
@@ -162,45 +204,9 @@ __device__ __forceinline__ void wgmma_matmul(const WgmmaMaps& maps, const TwMatm
         if constexpr (Tile::CONSUMERS == 2) registers_acquire<232>();
         float d[N / 2];
 
-        auto multiply = [&](bool accumulate) {
-            mbarrier_wait(w.full(w.ring.stage), w.ring.parity);
-            uint32_t stage = w.buffer(w.ring.stage);
-            uint64_t a_factor = wgmma_descriptor(stage + w.consumer * 8192, A, Tile::K);
-            uint64_t b_factor = wgmma_descriptor(stage + Tile::A_BYTES, B, Tile::K);
-            wgmma_pin(d);
-            wgmma_fence();
-#pragma unroll
-            for (int step = 0; step < Tile::K / WGMMA_K; ++step) {
-                auto a_part = wgmma_descriptor_after(a_factor, uint32_t(step * wgmma_descriptor_step(A)));
-                auto b_part = wgmma_descriptor_after(b_factor, uint32_t(step * wgmma_descriptor_step(B)));
-                Wgmma<T, N, A, B>::product(d, a_part, b_part, step != 0 || accumulate);
-            }
-            wgmma_commit();
-            wgmma_pin(d);
-        };
-        // Products are still under way for the last IN_FLIGHT stages; those before, now read, go back to the producers.
-        auto release = [&](uint32_t back) {
-            w.release(w.ring.stage >= back ? w.ring.stage - back : w.ring.stage + Tile::STAGES - back);
-        };
-        auto advance = [&](uint32_t multiplied) {
-            wgmma_wait<Tile::IN_FLIGHT>();
-            if (multiplied >= Tile::IN_FLIGHT) release(Tile::IN_FLIGHT);
-            w.ring.advance();
-        };
-
         for (uint32_t index = first; index < items; index += step) {
             WgmmaWork work = wgmma_work(p, cluster, index, depth);
-            for (uint32_t block = work.begin; block < work.end; ++block) {
-                multiply(block != work.begin);
-                advance(block - work.begin);
-            }
-            wgmma_wait<0>();
-            wgmma_pin(d);
-#pragma unroll
-            for (uint32_t back = Tile::IN_FLIGHT; back != 0; --back) {
-                if (work.end - work.begin >= back) release(back);
-            }
-
+            sums(d, w, work);
             uint32_t batch = work.outer * p.batch[1] + work.inner;
             rescale(d, work.m * Tile::M + w.consumer * 64, work.n * N, batch);
             if constexpr (Tile::SPLIT) {
@@ -208,9 +214,9 @@ __device__ __forceinline__ void wgmma_matmul(const WgmmaMaps& maps, const TwMatm
             } else if constexpr (sizeof(Out) == 2) {
                 if (!(p.boxed & TW_BOXED_OUT)) {
                     wgmma_write<Out>(d, w, p, work);
-                } else if (is_plain<Out>(p)) {
+                } else if (!Rescale::EPILOGUE || is_plain<Out>(p)) {
                     wgmma_store<Out>(d, w, maps.out, work);
-                } else {
+                } else if constexpr (Rescale::EPILOGUE) {
                     wgmma_finish<Out>(d, w, maps.out, p, work);
                 }
             } else {

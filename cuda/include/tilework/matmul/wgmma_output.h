@@ -45,6 +45,11 @@ struct WgmmaWarp {
     __device__ __forceinline__ bool stores() const { return threadIdx.x % 128 == 0; }
     __device__ __forceinline__ void await_group() const { named_barrier(1 + consumer, 128); }
 
+    // The stage so many before the next one.
+    __device__ __forceinline__ void release_before(uint32_t back) const {
+        release(ring.stage >= back ? ring.stage - back : ring.stage + Tile::STAGES - back);
+    }
+
     // Gives a stage that this warp has read back to the producers of all blocks that fill it.
     __device__ __forceinline__ void release(uint32_t stage) const {
         if (lane < cluster.rows) mbarrier_arrive_at(empty(stage), cluster.first_peer() + lane);
@@ -94,7 +99,7 @@ __device__ __forceinline__ void wgmma_store_piece(const float* d, WgmmaWarp<Tile
     wgmma_stage_narrow<T>(d, half, w.warp, w.lane);
     tma_store_fence();
     w.await_group();
-    int m = int(work.m) * Tile::M + int(w.consumer) * 64, n = int(work.n) * Tile::N + 64 * piece;
+    int m = int(work.m) * Tile::M + int(w.consumer) * 64, n = int(work.n) * Tile::N + Tile::column(piece);
     if (w.stores()) tma_store(out, half, n, m, int(work.inner), int(work.outer));
 }
 
@@ -102,17 +107,18 @@ template <typename T, class Tile>
 __device__ __forceinline__ void wgmma_store(const float (&d)[Tile::N / 2], WgmmaWarp<Tile>& w, const TensorMap& out,
                                             const WgmmaWork& work) {
 #pragma unroll
-    for (int piece = 0; piece < Tile::PIECES; ++piece) wgmma_store_piece<T>(d + 32 * piece, w, out, work, piece);
+    for (int piece = 0; piece < Tile::PIECES; ++piece) wgmma_store_piece<T>(d + Tile::column(piece) / 2, w, out, work, piece);
 }
 
-// Registers have no addresses, so a piece of the sums is chosen by a branch.
+// Registers have no addresses, so a piece of the sums is chosen by a branch. One is always taken: what was in `values` before would
+// have to be kept.
 template <class Tile>
 __device__ __forceinline__ void wgmma_take_piece(const float (&d)[Tile::N / 2], int piece, float (&values)[32]) {
 #pragma unroll
     for (int i = 0; i < Tile::PIECES; ++i) {
-        if (i == piece) {
+        if (i == 0 || i == piece) {
 #pragma unroll
-            for (int j = 0; j < 32; ++j) values[j] = d[32 * i + j];
+            for (int j = 0; j < 32; ++j) values[j] = d[Tile::column(i) / 2 + j];
         }
     }
 }
@@ -130,7 +136,7 @@ __device__ __forceinline__ void wgmma_add_bias(float (&values)[32], const WgmmaW
     }
     // What lies beyond the output is not written, but must not be read either.
     uint32_t m = work.m * Tile::M + w.consumer * 64 + 16 * w.warp + w.lane / 4;
-    uint32_t n = work.n * Tile::N + 64 * piece + 2 * (w.lane % 4);
+    uint32_t n = work.n * Tile::N + Tile::column(piece) + 2 * (w.lane % 4);
     uint32_t last_row = uint32_t(p.m) - 1, last_column = uint32_t(p.n) - 1;
     if (bias.row == 0) {
         float across[16];
@@ -263,7 +269,7 @@ __device__ __forceinline__ void wgmma_write(const float (&d)[Tile::N / 2], const
             float run[8];
 #pragma unroll
             for (int j = 0; j < 2; ++j) wgmma_read_wide(wide + wgmma_wide_chunk(row, 2 * eight + j), run + 4 * j);
-            wgmma_write_eight(epilogue, m + row, n + 64 * piece + 8 * eight, run);
+            wgmma_write_eight(epilogue, m + row, n + Tile::column(piece) + 8 * eight, run);
         }
         w.await_group();
     }

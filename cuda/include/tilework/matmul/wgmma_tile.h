@@ -20,8 +20,9 @@ struct WgmmaTile {
     static constexpr uint32_t STAGE_BYTES = A_BYTES + B_BYTES;
     // Stages whose products are under way when a warpgroup goes on to the next: two where they take less time than that.
     static constexpr int IN_FLIGHT = CONSUMERS == 1 || N == 64 ? 2 : 1;
-    // The output's pieces of 64 columns.
-    static constexpr int PIECES = N / 64;
+    // The output's pieces of 64 columns, and where each begins: where N is no multiple, the last two share columns.
+    static constexpr int PIECES = (N + 63) / 64;
+    static __device__ __forceinline__ constexpr int column(int piece) { return 64 * piece < N - 64 ? 64 * piece : N - 64; }
     // How many of them, of an operand of the epilogue in 16 bits, come through one stage.
     static constexpr int HELD_MOST = int(STAGE_BYTES / (CONSUMERS * 64 * 128));
     static constexpr int HELD = HELD_MOST < 2 ? HELD_MOST : PIECES < 2 ? PIECES : 2;

@@ -7,6 +7,7 @@
 mod burst;
 mod choose;
 mod dmma;
+mod fp8;
 mod mma;
 mod problem;
 mod ring;
@@ -20,6 +21,7 @@ mod wgmma;
 mod wgmma_plan;
 
 use self::choose::{Choice, Gpu, choose};
+pub(super) use self::fp8::matmul_scaled;
 use self::problem::{Problem, problems};
 use super::abi::TwMatmul;
 use super::{Cuda, kernels};

@@ -84,9 +84,6 @@ impl Direction {
 
 /// The launches that `op` takes.
 pub(super) fn problems(op: &Matmul, out: &Operand) -> Vec<Problem> {
-    let operands = [Some(*out), Some(op.a), Some(op.b), op.bias, op.multiply, op.c];
-    let addresses = operands.map(|operand| operand.map_or(0, |operand| pointer(&operand)));
-    let layouts = operands.map(|operand| operand.map_or(out.layout, |operand| operand.layout));
     let parameters = TwMatmul {
         activation: match op.activation {
             Activation::None => 0,
@@ -99,18 +96,42 @@ pub(super) fn problems(op: &Matmul, out: &Operand) -> Vec<Problem> {
         beta: computed(op.beta, out.dtype),
         ..TwMatmul::default()
     };
-    plan(out.dtype, op.precision, &parameters, addresses, layouts)
+    let operands = [Some(*out), Some(op.a), Some(op.b), op.bias, op.multiply, op.c];
+    let placed = operands.map(|operand| operand.map(Placed::from));
+    plan(out.dtype, op.precision, &parameters, placed).into_iter().map(turned).collect()
 }
 
-/// As [`problems`], from the parameters that are alike in all of them, the addresses of the operands' first elements (0 where
-/// absent) and their layouts: out, a, b, bias, multiply, c.
-fn plan(
+/// The transpose of a problem whose output runs down its columns, else itself.
+fn turned(problem: Problem) -> Problem {
+    let p = &problem.parameters;
+    let by_columns = p.n == 1 || p.out.column != 1 && p.out.row == 1;
+    if p.m != 1 && by_columns { Problem { parameters: transposed(p), ..problem } } else { problem }
+}
+
+/// An operand whose first element has this address.
+#[derive(Clone, Copy)]
+pub(super) struct Placed<'a> {
+    pub address: u64,
+    pub dtype: DType,
+    pub layout: &'a Layout,
+}
+
+impl<'a> From<Operand<'a>> for Placed<'a> {
+    fn from(operand: Operand<'a>) -> Self {
+        Self { address: pointer(&operand), dtype: operand.dtype, layout: operand.layout }
+    }
+}
+
+/// As [`problems`], but for outputs that run down their columns, from the parameters that are alike in all of them and the operands: out,
+/// a, b, of which none is absent, and bias, multiply, c.
+pub(super) fn plan(
     dtype: DType,
     precision: Precision,
     common: &TwMatmul,
-    addresses: [u64; OPERANDS],
-    layouts: [&Layout; OPERANDS],
+    operands: [Option<Placed>; OPERANDS],
 ) -> Vec<Problem> {
+    let Some(out) = operands[0] else { return Vec::new() };
+    let layouts = operands.map(|operand| operand.map_or(out.layout, |operand| operand.layout));
     let rank = layouts[0].rank();
     let [m, n] = [layouts[0].shape()[rank - 2], layouts[0].shape()[rank - 1]];
     let k = layouts[1].shape()[rank - 1];
@@ -142,22 +163,21 @@ fn plan(
         .map(|launch| {
             let first = launch % pieces * most;
             let matrix = |i: usize| {
-                if addresses[i] == 0 {
-                    return TwMatrix::default();
-                }
+                let Some(operand) = operands[i] else { return TwMatrix::default() };
+                let size = operand.dtype.size() as i64;
                 let mut offset = starts[i] + first as isize * inner_strides(i)[1] as isize;
                 let mut rest = launch / pieces;
                 for axis in (0..outer).rev() {
                     offset += (rest % batch.shape[axis]) as isize * batch.strides[i][axis];
                     rest /= batch.shape[axis];
                 }
-                let address = addresses[i].wrapping_add_signed(offset as i64 * dtype.size() as i64);
+                let address = operand.address.wrapping_add_signed(offset as i64 * size);
                 let shape = &layouts[i].shape()[rank - 2..];
                 let strides = &layouts[i].strides()[rank - 2..];
                 // The stride of an axis of length 1 says nothing.
                 let [row, column] = std::array::from_fn(|axis| if shape[axis] == 1 { 0 } else { strides[axis] as i64 });
                 let mut matrix = TwMatrix { pointer: address, row, column, batch: inner_strides(i), aligned: 0 };
-                matrix.aligned = u32::from(is_aligned(&matrix, dtype.size() as i64));
+                matrix.aligned = u32::from(is_aligned(&matrix, size));
                 matrix
             };
             let parameters = TwMatmul {
@@ -173,12 +193,7 @@ fn plan(
                 batch: [sizes[0] as u32, (sizes[1] - first).min(most) as u32],
                 ..*common
             };
-            let by_columns = parameters.out.column != 1 && parameters.out.row == 1;
-            Problem {
-                dtype,
-                precision,
-                parameters: if m != 1 && (n == 1 || by_columns) { transposed(&parameters) } else { parameters },
-            }
+            Problem { dtype, precision, parameters }
         })
         .collect()
 }
@@ -222,8 +237,9 @@ mod tests {
     }
 
     fn plan_f32(out: &Layout, a: &Layout, b: &Layout) -> Vec<Problem> {
-        let addresses = [0x1000, 0x2000, 0x3000, 0, 0, 0];
-        plan(DType::F32, Precision::F32, &TwMatmul::default(), addresses, [out, a, b, out, out, out])
+        let place = |address, layout| Some(Placed { address, dtype: DType::F32, layout });
+        let operands = [place(0x1000, out), place(0x2000, a), place(0x3000, b), None, None, None];
+        plan(DType::F32, Precision::F32, &TwMatmul::default(), operands).into_iter().map(turned).collect()
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::problem::Problem;
-use super::wgmma_plan::{INSTANCES, Plan, ROW};
+use super::wgmma_plan::{INSTANCES, Plan, ROW, row};
 use super::{GROUP, OP, tiled};
 use crate::backend::cuda::abi::{self, TwMatmul, TwMatrix};
 use crate::backend::cuda::kernels::{Entry, Kernel, KernelSet};
@@ -67,25 +67,27 @@ pub(super) fn arrange(
     let (mut parameters, _) = tiled(problem, u64::from(m), u64::from(n));
     let layout = problem.layout();
 
-    // A factor that runs along k is read in boxes as high as the tile, the others in squares; of b, in a block's share of them.
+    // A factor that runs along k is read in boxes as high as the tile, but no higher than the factor, the others in squares; of b, in a
+    // block's share of them.
     let (rows, columns, depth) = (parameters.m, parameters.n, parameters.k);
-    let a_lines = if layout / 2 == 0 { m } else { ROW };
+    let a_lines = if layout / 2 == 0 { m.min((rows as u32).next_multiple_of(8)) } else { ROW };
     let b_lines = (if layout % 2 == 1 { n } else { ROW }) / plan.rows;
     let boxes = |x: &TwMatrix, shape, size| problem.boxes(x, shape, size, Swizzle::CU_TENSOR_MAP_SWIZZLE_128B);
-    let map = |x: &TwMatrix, shape, lines| cuda.tensor_map(OP, &boxes(x, shape, [lines, ROW]));
+    let map = |x: &TwMatrix, shape, lines| cuda.tensor_map(OP, &boxes(x, shape, [lines, row(problem.dtype)]));
     let a = map(&parameters.a, [rows, depth], a_lines)?;
     let b = map(&parameters.b, [depth, columns], b_lines)?;
 
     // What has the shape of the output is written in squares, one for each consumer, and read in boxes as high as the tile.
+    let like_out = Problem { dtype: out, ..*problem };
     let boxed = |x: &TwMatrix, lines| {
-        let boxes = boxes(x, [rows, columns], [lines, ROW]);
+        let boxes = like_out.boxes(x, [rows, columns], [lines, ROW], Swizzle::CU_TENSOR_MAP_SWIZZLE_128B);
         (x.column == 1 && (x.row != 0 || rows == 1) && boxes.is_encodable()).then_some(boxes)
     };
     let absent_or_boxed = |x: &TwMatrix| x.pointer == 0 || boxed(x, m).is_some();
     let bias_repeats = parameters.bias.pointer == 0 || parameters.bias.row == 0 || parameters.bias.column == 0;
     let out_boxes = boxed(&parameters.out, ROW).filter(|_| {
         let others = absent_or_boxed(&parameters.multiply) && absent_or_boxed(&parameters.c);
-        out == problem.dtype && bias_repeats && others
+        out.size() == 2 && bias_repeats && others
     });
     // A map that the kernel does not use must still be one.
     let mut maps = [a.clone(), b, a.clone(), a.clone(), a];

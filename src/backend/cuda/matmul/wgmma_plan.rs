@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 
 use super::problem::Problem;
 use crate::backend::cuda::tickets::Tickets;
+use crate::dtype::DType;
 
 /// An instance of `cuda/include/tilework/matmul/wgmma_kernel.h`: the template arguments of its tile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,8 +21,14 @@ pub(super) struct Instance {
     pub split: bool,
 }
 
-/// Elements in a row of shared memory: 128 bytes, the span of the swizzle.
+/// Elements of 16 bits in a row of shared memory: 128 bytes, the span of the swizzle.
 pub(super) const ROW: u32 = 64;
+
+/// Elements of `dtype` in a row of shared memory, which is the depth of a stage.
+pub(super) const fn row(dtype: DType) -> u32 {
+    2 * ROW / dtype.size() as u32
+}
+
 /// What a block can have, less the alignment of its buffers and room for its barriers.
 const SHARED: u32 = (227 << 10) - 2048;
 const MOST_STAGES: u32 = 8;
@@ -58,8 +65,8 @@ impl Instance {
     }
 }
 
-/// The instances, in the order of `cuda/include/tilework/matmul/wgmma_instances.h`.
-pub(super) const INSTANCES: [Instance; 8] = [
+/// The instances, in the order of `cuda/include/tilework/matmul/wgmma_instances.h`, and one that 8-bit factors alone have.
+pub(super) const INSTANCES: [Instance; 9] = [
     Instance::new("128x256", 2, 256),
     Instance::new("128x192", 2, 192),
     Instance::new("128x128", 2, 128),
@@ -68,6 +75,7 @@ pub(super) const INSTANCES: [Instance; 8] = [
     Instance::new("64x64", 1, 64),
     Instance::new("128x128_split", 2, 128).split(),
     Instance::new("64x64_split", 1, 64).split(),
+    Instance::new("128x160", 2, 160),
 ];
 
 /// The first so many of them compute all of k.
@@ -103,7 +111,7 @@ impl Plan {
 }
 
 /// An instance in clusters of a shape, and its times in nanoseconds: of a block of k of a tile, of a tile beside, and of a launch.
-struct Candidate {
+pub(super) struct Candidate {
     instance: usize,
     rows: u32,
     slices: u32,
@@ -112,7 +120,7 @@ struct Candidate {
     launch: f64,
 }
 
-const fn candidate(instance: usize, [rows, slices]: [u32; 2], [block, tile, launch]: [f64; 3]) -> Candidate {
+pub(super) const fn candidate(instance: usize, [rows, slices]: [u32; 2], [block, tile, launch]: [f64; 3]) -> Candidate {
     Candidate { instance, rows, slices, block, tile, launch }
 }
 
@@ -143,7 +151,7 @@ impl Candidate {
     fn estimate(&self, problem: &Problem, multiprocessors: u32, splits: u32) -> Option<(f64, Plan)> {
         let plan = Plan { instance: self.instance, rows: self.rows, slices: self.slices, splits };
         let instance = &INSTANCES[plan.instance];
-        let depth = problem.parameters.k.div_ceil(u64::from(ROW));
+        let depth = problem.parameters.k.div_ceil(u64::from(row(problem.dtype)));
         let parts = u64::from(plan.slices) * u64::from(splits);
         let (tiles, _) = plan.tiles(problem);
         let counters = tiles * u64::from(plan.cluster_size());
@@ -168,41 +176,48 @@ pub(super) fn clusters(multiprocessors: u32, size: u32) -> u32 {
     (usable / size).max(1)
 }
 
-/// A candidate that is to compute whatever it can, for tests and benches, and into how many parts it splits k between clusters where it
+/// The candidate that is to compute whatever it can, for tests and benches, and into how many parts it splits k between clusters where it
 /// can: `TILEWORK_WGMMA=INSTANCE/ROWSxSLICES` or `INSTANCE/ROWSxSLICESxSPLITS`, as in `128x256/2x1`.
-fn forced() -> Option<(&'static Candidate, u32)> {
-    static FORCED: OnceLock<Option<(usize, u32)>> = OnceLock::new();
-    let found = FORCED.get_or_init(|| {
+fn forced(candidates: &[Candidate]) -> Option<(&Candidate, u32)> {
+    static CHOSEN: OnceLock<Option<String>> = OnceLock::new();
+    let chosen = CHOSEN.get_or_init(|| {
         let chosen = std::env::var("TILEWORK_WGMMA").ok()?;
-        let splits = |name: String| match chosen.strip_prefix(&name)? {
-            "" => Some(2),
-            rest => rest.strip_prefix('x')?.parse().ok(),
-        };
-        let mut all = CANDIDATES.iter().enumerate();
-        let found = all.find_map(|(index, candidate)| Some((index, splits(candidate.name())?)));
-        if found.is_none() {
+        if !INSTANCES.iter().any(|instance| chosen.split('/').next() == Some(instance.name)) {
             eprintln!("tilework: TILEWORK_WGMMA={chosen}: no such instance; the fastest is taken");
         }
-        found
+        Some(chosen)
     });
-    found.map(|(index, splits)| (&CANDIDATES[index], splits))
+    named(candidates, chosen.as_ref()?)
+}
+
+fn named<'a>(candidates: &'a [Candidate], chosen: &str) -> Option<(&'a Candidate, u32)> {
+    let splits = |name: String| match chosen.strip_prefix(&name)? {
+        "" => Some(2),
+        rest => rest.strip_prefix('x')?.parse().ok(),
+    };
+    candidates.iter().find_map(|candidate| Some((candidate, splits(candidate.name())?)))
 }
 
 /// The fastest plan by the estimates; the first of equals.
 pub(super) fn plan(problem: &Problem, multiprocessors: u32) -> Plan {
-    if let Some((candidate, most)) = forced()
+    plan_among(&CANDIDATES, problem, multiprocessors)
+}
+
+/// The same among some candidates.
+pub(super) fn plan_among(candidates: &[Candidate], problem: &Problem, multiprocessors: u32) -> Plan {
+    if let Some((candidate, most)) = forced(candidates)
         && let Some((_, plan)) =
             (1..=most).rev().find_map(|splits| candidate.estimate(problem, multiprocessors, splits))
     {
         return plan;
     }
-    fastest(problem, multiprocessors, &CANDIDATES).1
+    fastest(problem, multiprocessors, candidates).1
 }
 
 /// The fastest plan that does not split k, and its time in nanoseconds.
 pub(super) fn plan_whole(problem: &Problem, multiprocessors: u32) -> (f64, Plan) {
     let whole = CANDIDATES.partition_point(|candidate| candidate.instance < WHOLE);
-    if let Some((candidate, _)) = forced().filter(|(candidate, _)| candidate.instance < WHOLE)
+    if let Some((candidate, _)) = forced(&CANDIDATES[..whole])
         && let Some((_, plan)) = candidate.estimate(problem, multiprocessors, 1)
     {
         return (0.0, plan);
@@ -231,7 +246,6 @@ mod tests {
     use super::*;
     use crate::backend::Precision;
     use crate::backend::cuda::abi::TwMatmul;
-    use crate::dtype::DType;
 
     fn problem(m: u64, n: u64, k: u64, batch: u32) -> Problem {
         let parameters = TwMatmul { m, n, k, batch: [1, batch], ..TwMatmul::default() };
