@@ -11,12 +11,13 @@
         tw::simt_ring_matmul<tw::SimtRingShape<__VA_ARGS__>>(a, b, p);                                                   \
     }
 
-// Tile, its M, N and K, sums of a thread (TM, TN), slices of K.
-#define TW_SIMT_RING_LAYOUTS(TILE, M, N, K, TM, TN, SLICES)                                                              \
-    TW_SIMT_RING_KERNEL(matmul_simt_ring_f32_##TILE##_nn, M, N, K, TM, TN, SLICES, tw::K_MAJOR, tw::MN_MAJOR)            \
-    TW_SIMT_RING_KERNEL(matmul_simt_ring_f32_##TILE##_nt, M, N, K, TM, TN, SLICES, tw::K_MAJOR, tw::K_MAJOR)             \
-    TW_SIMT_RING_KERNEL(matmul_simt_ring_f32_##TILE##_tn, M, N, K, TM, TN, SLICES, tw::MN_MAJOR, tw::MN_MAJOR)           \
-    TW_SIMT_RING_KERNEL(matmul_simt_ring_f32_##TILE##_tt, M, N, K, TM, TN, SLICES, tw::MN_MAJOR, tw::K_MAJOR)
+// Tile, its rows and columns, sums of a thread (TM, TN), slices of k.
+#define TW_SIMT_RING_LAYOUTS(TILE, M, N, TM, TN, SLICES)                                                                 \
+    TW_SIMT_RING_KERNEL(matmul_simt_ring_f32_##TILE##_nn, M, N, TM, TN, SLICES, tw::K_MAJOR, tw::MN_MAJOR)               \
+    TW_SIMT_RING_KERNEL(matmul_simt_ring_f32_##TILE##_nt, M, N, TM, TN, SLICES, tw::K_MAJOR, tw::K_MAJOR)                \
+    TW_SIMT_RING_KERNEL(matmul_simt_ring_f32_##TILE##_tn, M, N, TM, TN, SLICES, tw::MN_MAJOR, tw::MN_MAJOR)              \
+    TW_SIMT_RING_KERNEL(matmul_simt_ring_f32_##TILE##_tt, M, N, TM, TN, SLICES, tw::MN_MAJOR, tw::K_MAJOR)
 
-TW_SIMT_RING_LAYOUTS(128x256, 128, 256, 16, 8, 16, 1)
-TW_SIMT_RING_LAYOUTS(64x128, 64, 128, 32, 8, 8, 2)
+TW_SIMT_RING_LAYOUTS(128x256, 128, 256, 8, 16, 1)
+TW_SIMT_RING_LAYOUTS(64x128, 64, 128, 8, 8, 2)
+TW_SIMT_RING_LAYOUTS(32x64, 32, 64, 8, 8, 8)

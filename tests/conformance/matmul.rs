@@ -46,6 +46,12 @@ fn product_cases<T: TestElement + Number>(suite: &mut Suite) {
         {
             exact::<T>(ctx, &mut rng, &[m, k], &[k, n], [Physical::Contiguous; 2])?;
         }
+        // A deep k under few tiles, which is summed in parts: whole blocks of it, and not; a batch; rows or columns that are few.
+        for [m, k, n] in [[64, 4096, 64], [40, 4100, 136], [20, 2052, 264]] {
+            exact::<T>(ctx, &mut rng, &[m, k], &[k, n], [Physical::Contiguous; 2])?;
+        }
+        exact::<T>(ctx, &mut rng, &[3, 36, 2052], &[3, 2052, 40], [Physical::Contiguous; 2])?;
+        exact::<T>(ctx, &mut rng, &[64, 4100], &[4100, 72], [Physical::Transposed; 2])?;
         // A few rows or columns, of lines that are multiples of 16 bytes.
         for rows in [1, 3, 4, 8, 11, 16, 30] {
             for [k, n] in [[1040, 392], [2000, 136]] {
@@ -230,7 +236,9 @@ fn epilogue_cases<T: TestElement + Number>(suite: &mut Suite) {
             Terms { alpha: 0.3, bias: true, activation: Activation::Silu, multiply: true, beta: Some(0.7) },
         ]);
         let mut rng = ctx.rng();
-        for (i, [m, k, n]) in [[65, 40, 67], [5, 7, 6], [128, 64, 128], [1, 40, 70]].into_iter().enumerate() {
+        for (i, [m, k, n]) in
+            [[65, 40, 67], [5, 7, 6], [128, 64, 128], [1, 40, 70], [20, 2048, 8]].into_iter().enumerate()
+        {
             // A bias by column, by row, and for every element; the others in other layouts than the product's.
             for (j, bias_shape) in [&[n][..], &[m, 1], &[m, n]].into_iter().enumerate() {
                 let case = Case::<T>::new(ctx, &mut rng, [m, k, n], bias_shape)?;

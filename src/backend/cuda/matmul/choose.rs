@@ -1,13 +1,12 @@
 //! Which kernel computes a product.
 //!
-//! Tiles are chosen by the time that the slowest multiprocessor takes: the rounds of tiles it gets, times what a tile costs. The
-//! costs are relative, measured on one GPU, and only their ratios matter. `wgmma_plan.rs` does so for its own.
+//! Tiles are chosen by the time that the slowest multiprocessor takes: the rounds of tiles it gets, times what a tile costs, measured
+//! on one GPU. `choose_wide.rs` does so for f32 and f64, `wgmma_plan.rs` for the Hopper kernel of 16-bit types.
 
+use super::choose_wide::{choose_f32, choose_f64};
 use super::problem::Problem;
-use super::split::can_split;
-use super::wgmma_plan::{Plan, plan, plan_whole};
+use super::wgmma_plan::{Plan, plan};
 use super::{burst, skinny};
-use crate::backend::Precision;
 use crate::backend::cuda::abi::TwMatrix;
 use crate::dtype::DType;
 
@@ -37,121 +36,54 @@ pub(super) enum Choice {
     /// Small matrices of 16-bit elements.
     Burst,
     /// Ordinary arithmetic.
-    Simt(SimtTile),
-    /// Ordinary f32 arithmetic on Hopper.
-    SimtRing(RingTile),
-    /// Hopper's f64 tensor cores.
-    Dmma(RingTile),
+    Simt(Tile),
+    /// Ordinary f32 arithmetic on Hopper, in so many parts of k.
+    SimtRing { tile: Tile, parts: u32 },
+    /// Hopper's f64 tensor cores, in so many parts of k.
+    Dmma { tile: Tile, parts: u32 },
     /// Tensor cores of any GPU that has them.
     Mma,
     /// f32 on Hopper's tensor cores, as accurate as ordinary arithmetic.
-    Split(SplitTile),
+    Split(Tile),
     /// The same with factors rounded to 11 bits.
     Tf32(Plan),
     /// Hopper's warpgroup products.
     Wgmma(Plan),
 }
 
-/// Tiles of `simt.rs`; f32 alone has all of them.
+/// The rows and columns of the output that a block computes at a time; each kernel has some of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum SimtTile {
+pub(super) enum Tile {
     T128x256,
+    T192x96,
     T128x128,
+    T64x128,
     T64x64,
     T32x64,
+    T32x32,
+    T16x128,
+    T16x32,
 }
 
-impl SimtTile {
+impl Tile {
     /// Rows and columns.
     pub fn size(self) -> [u64; 2] {
         match self {
-            SimtTile::T128x256 => [128, 256],
-            SimtTile::T128x128 => [128, 128],
-            SimtTile::T64x64 => [64, 64],
-            SimtTile::T32x64 => [32, 64],
+            Tile::T128x256 => [128, 256],
+            Tile::T192x96 => [192, 96],
+            Tile::T128x128 => [128, 128],
+            Tile::T64x128 => [64, 128],
+            Tile::T64x64 => [64, 64],
+            Tile::T32x64 => [32, 64],
+            Tile::T32x32 => [32, 32],
+            Tile::T16x128 => [16, 128],
+            Tile::T16x32 => [16, 32],
         }
     }
 }
-
-/// Tiles of `split.rs`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum SplitTile {
-    T128x128,
-    T64x128,
-}
-
-impl SplitTile {
-    /// Rows and columns.
-    pub fn size(self) -> [u64; 2] {
-        match self {
-            SplitTile::T128x128 => [128, 128],
-            SplitTile::T64x128 => [64, 128],
-        }
-    }
-}
-
-/// Tiles of `simt_ring.rs` and `dmma.rs`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum RingTile {
-    T128x256,
-    T128x128,
-    T64x128,
-}
-
-impl RingTile {
-    /// Those of f32.
-    pub const F32: [RingTile; 2] = [RingTile::T128x256, RingTile::T64x128];
-    /// Those of f64.
-    pub const F64: [RingTile; 2] = [RingTile::T128x128, RingTile::T64x128];
-
-    /// Rows and columns.
-    pub fn size(self) -> [u64; 2] {
-        match self {
-            RingTile::T128x256 => [128, 256],
-            RingTile::T128x128 => [128, 128],
-            RingTile::T64x128 => [64, 128],
-        }
-    }
-}
-
-/// The time that a multiprocessor takes for an f32 tile of `simt.rs`, in units of the largest, and what the first round costs beside:
-/// small tiles are alone on their multiprocessor there.
-const SIMT: [(SimtTile, f64, f64); 4] = [
-    (SimtTile::T128x256, 1.0, 0.02),
-    (SimtTile::T128x128, 0.523, 0.06),
-    (SimtTile::T64x64, 0.152, 0.028),
-    (SimtTile::T32x64, 0.0865, 0.046),
-];
-
-/// The same, in the same unit, for tiles of `simt_ring.rs`.
-const SIMT_RING: [(RingTile, f64, f64); 2] = [(RingTile::T128x256, 0.88, 0.02), (RingTile::T64x128, 0.262, 0.027)];
-
-/// The same for tiles of `dmma.rs`, in units of their own.
-const DMMA: [(RingTile, f64, f64); 2] = [(RingTile::T128x128, 1.0, 0.19), (RingTile::T64x128, 0.51, 0.157)];
 
 /// Stages of k that a block of `skinny.rs` reads one after another without much loss.
 const FEW_STAGES: u64 = 8;
-
-/// The time of tiles of `split.rs` in the same unit.
-const SPLIT: [(SplitTile, f64); 2] = [(SplitTile::T128x128, 0.097), (SplitTile::T64x128, 0.053)];
-
-/// What its pass costs for each row or column of the output, and its launches where k is 1.
-const SPLIT_LINE: f64 = 1.7e-5;
-const SPLIT_LAUNCHES: f64 = 85.0;
-
-/// The unit in nanoseconds, for each of k.
-const UNIT: f64 = 180.0;
-
-/// What the pass and the launches of `tf32.rs` cost beside its product, in nanoseconds: of all, and for each element of the factors.
-const TF32_LAUNCHES: f64 = 9000.0;
-const TF32_ELEMENT: f64 = 0.0018;
-
-/// The least k for which its error was below that of ordinary arithmetic, mean and greatest, on every kind of numbers tried
-/// (docs/kernels/matmul.md): the errors of ordinary sums grow with k.
-const SPLIT_DEPTH: u64 = 512;
-
-/// Beyond this k an output of few tiles had the greater error on numbers of all magnitudes.
-const SPLIT_DEEP: u64 = 4096;
 
 /// The kernel for `problem`, or `None` where the GPU has none for its dtype.
 pub(super) fn choose(problem: &Problem, gpu: &Gpu) -> Option<Choice> {
@@ -170,77 +102,16 @@ pub(super) fn choose(problem: &Problem, gpu: &Gpu) -> Option<Choice> {
             Some(Choice::Wgmma(plan(problem, gpu.multiprocessors)))
         }
         DType::F16 | DType::BF16 => gpu.has_mma.then_some(Choice::Mma),
-        DType::F32 => {
-            let time = |size, cost, first| rounds(problem, gpu, size) * cost + first;
-            let simt = fastest(SIMT, |&(tile, cost, first)| time(tile.size(), cost, first));
-            let ring = fastest(SIMT_RING, |&(tile, cost, first)| time(tile.size(), cost, first));
-            let split = fastest(SPLIT, |&(tile, cost)| time(tile.size(), cost, 0.0));
-            let simt_time = time(simt.0.size(), simt.1, simt.2);
-            let ring_time = time(ring.0.size(), ring.1, ring.2);
-            let (ordinary, ordinary_time) = if gpu.has_ring && can_box(problem) && ring_time < simt_time {
-                (Choice::SimtRing(ring.0), ring_time)
-            } else {
-                (Choice::Simt(simt.0), simt_time)
-            };
-            let lines = (p.m * matrices(&p.a, p.batch) + p.n * matrices(&p.b, p.batch)) as f64;
-            let split_time = time(split.0.size(), split.1, 0.0) + lines * SPLIT_LINE + SPLIT_LAUNCHES / p.k as f64;
-            // Where few tiles have a deep k, sums of its parts are both faster and more accurate.
-            let tiles = p.m.div_ceil(64) * p.n.div_ceil(128) * batch(problem);
-            let all = u64::from(gpu.multiprocessors);
-            let fewest = if p.k <= SPLIT_DEEP { all.div_ceil(2) } else { 2 * all };
-            let allowed = problem.precision != Precision::Fma
-                && gpu.has_split
-                && p.k >= SPLIT_DEPTH
-                && tiles >= fewest
-                && can_split(problem);
-            let (accurate, accurate_time) = if allowed && split_time < ordinary_time {
-                (Choice::Split(split.0), split_time)
-            } else {
-                (ordinary, ordinary_time)
-            };
-            if problem.precision == Precision::Tf32 && gpu.has_split && can_split(problem) {
-                let (time, plan) = plan_whole(problem, gpu.multiprocessors);
-                let elements = lines * p.k as f64;
-                if time + TF32_LAUNCHES + elements * TF32_ELEMENT < accurate_time * UNIT * p.k as f64 {
-                    return Some(Choice::Tf32(plan));
-                }
-            }
-            Some(accurate)
-        }
-        DType::F64 if gpu.has_ring && can_box(problem) => {
-            let (tile, ..) = fastest(DMMA, |&(tile, cost, first)| rounds(problem, gpu, tile.size()) * cost + first);
-            Some(Choice::Dmma(tile))
-        }
+        DType::F32 => Some(choose_f32(problem, gpu)),
+        DType::F64 => Some(choose_f64(problem, gpu)),
         DType::Bool => None,
-        _ => Some(Choice::Simt(SimtTile::T64x64)),
+        _ => Some(Choice::Simt(Tile::T64x64)),
     }
 }
 
-/// How many tiles of a size the busiest multiprocessor gets.
-fn rounds(problem: &Problem, gpu: &Gpu, [m, n]: [u64; 2]) -> f64 {
-    let p = &problem.parameters;
-    let tiles = p.m.div_ceil(m) * p.n.div_ceil(n) * batch(problem);
-    tiles.div_ceil(u64::from(gpu.multiprocessors)) as f64
-}
-
-fn batch(problem: &Problem) -> u64 {
+/// The products of the batch.
+pub(super) fn batch(problem: &Problem) -> u64 {
     problem.parameters.batch.iter().map(|&n| u64::from(n)).product()
-}
-
-/// The matrices of a factor in memory.
-fn matrices(x: &TwMatrix, lengths: [u32; 2]) -> u64 {
-    x.batch.iter().zip(lengths).map(|(&stride, length)| if stride == 0 { 1 } else { u64::from(length) }).product()
-}
-
-/// The candidate of the least cost; the first of equals.
-fn fastest<C: Copy, const N: usize>(candidates: [C; N], cost: impl Fn(&C) -> f64) -> C {
-    let mut best = candidates[0];
-    for candidate in candidates {
-        if cost(&candidate) < cost(&best) {
-            best = candidate;
-        }
-    }
-    best
 }
 
 /// Whether the product is one of small matrices whose lines are aligned.
@@ -281,7 +152,7 @@ fn skinny(problem: &Problem, gpu: &Gpu) -> Option<Choice> {
 }
 
 /// Whether the tensor memory accelerator can read both factors.
-fn can_box(problem: &Problem) -> bool {
+pub(super) fn can_box(problem: &Problem) -> bool {
     let p = &problem.parameters;
     is_boxable(problem.dtype, &p.a, [p.m, p.k]) && is_boxable(problem.dtype, &p.b, [p.k, p.n])
 }
@@ -299,15 +170,15 @@ fn is_boxable(dtype: DType, x: &TwMatrix, [rows, columns]: [u64; 2]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::backend::Precision;
     use crate::backend::cuda::abi::TwMatmul;
 
-    const H200: Gpu =
+    pub(in super::super) const H200: Gpu =
         Gpu { multiprocessors: 132, has_wgmma: true, has_skinny: true, has_ring: true, has_mma: true, has_split: true };
 
-    fn problem(dtype: DType, m: u64, n: u64, k: u64) -> Problem {
+    pub(in super::super) fn problem(dtype: DType, m: u64, n: u64, k: u64) -> Problem {
         let matrix = |columns: u64| TwMatrix {
             pointer: 0x1000,
             row: columns as i64,
@@ -320,49 +191,20 @@ mod tests {
         Problem { dtype, precision: Precision::F32, parameters }
     }
 
-    fn chosen(dtype: DType, m: u64, n: u64, k: u64) -> Option<Choice> {
+    pub(in super::super) fn chosen(dtype: DType, m: u64, n: u64, k: u64) -> Option<Choice> {
         choose(&problem(dtype, m, n, k), &H200)
     }
 
     /// The choice for f32 that may be computed by fused multiply-adds alone.
-    fn fused(m: u64, n: u64, k: u64) -> Option<Choice> {
+    pub(in super::super) fn fused(m: u64, n: u64, k: u64) -> Option<Choice> {
         choose(&Problem { precision: Precision::Fma, ..problem(DType::F32, m, n, k) }, &H200)
     }
 
     #[test]
-    fn large_products_of_f32_are_split() {
-        for size in [2048, 4096, 8192] {
-            assert_eq!(chosen(DType::F32, size, size, size), Some(Choice::Split(SplitTile::T128x128)));
-        }
-        assert_eq!(
-            chosen(DType::F32, 1024, 1024, 1024),
-            Some(Choice::Split(SplitTile::T64x128)),
-            "128 tiles, one round"
-        );
-        assert_eq!(chosen(DType::F32, 1023, 1023, 1021), Some(Choice::Split(SplitTile::T64x128)), "any alignment");
-        assert_eq!(chosen(DType::F32, 512, 512, 512), fused(512, 512, 512), "launches cost more");
-        assert_eq!(
-            chosen(DType::F32, 4096, 4096, 256),
-            fused(4096, 4096, 256),
-            "sums too short to be the more accurate"
-        );
-        let split = |k| matches!(chosen(DType::F32, 1024, 1024, k), Some(Choice::Split(_)));
-        assert!(split(4096) && !split(8192), "a deep k with few tiles is the less accurate");
-        assert!(matches!(chosen(DType::F32, 4096, 4096, 14_336), Some(Choice::Split(_))));
-        let gpu = Gpu { has_split: false, ..H200 };
-        assert_eq!(choose(&problem(DType::F32, 4096, 4096, 4096), &gpu), fused(4096, 4096, 4096));
-    }
-
-    #[test]
-    fn tiles_fill_the_multiprocessors() {
+    fn large_products_use_the_tensor_cores() {
         for size in [4096, 8192] {
             assert!(matches!(chosen(DType::F16, size, size, size), Some(Choice::Wgmma(_))));
-            assert_eq!(fused(size, size, size), Some(Choice::SimtRing(RingTile::T128x256)));
-            assert_eq!(chosen(DType::F64, size, size, size), Some(Choice::Dmma(RingTile::T128x128)));
         }
-        assert_eq!(fused(1024, 1024, 1024), Some(Choice::SimtRing(RingTile::T64x128)));
-        assert_eq!(chosen(DType::F64, 1024, 1024, 1024), Some(Choice::Dmma(RingTile::T64x128)));
-        assert_eq!(fused(512, 512, 512), Some(Choice::Simt(SimtTile::T32x64)));
     }
 
     #[test]
@@ -439,15 +281,15 @@ mod tests {
             assert_ne!(chosen(dtype, 64, 64, 72), Some(Choice::Burst));
             assert_ne!(chosen(dtype, 64, 63, 64), Some(Choice::Burst), "lines that are not aligned");
         }
-        assert!(matches!(fused(64, 64, 64), Some(Choice::Simt(_))));
+        assert!(!matches!(fused(64, 64, 64), Some(Choice::Burst)));
     }
 
     #[test]
     fn other_types_use_ordinary_arithmetic() {
         for dtype in [DType::I32, DType::I64, DType::U8, DType::U32] {
-            assert_eq!(chosen(dtype, 4096, 4096, 4096), Some(Choice::Simt(SimtTile::T64x64)));
+            assert_eq!(chosen(dtype, 4096, 4096, 4096), Some(Choice::Simt(Tile::T64x64)));
         }
-        assert_eq!(chosen(DType::F64, 4095, 4095, 4095), Some(Choice::Simt(SimtTile::T64x64)), "not aligned");
-        assert_eq!(fused(4095, 4095, 4095), Some(Choice::Simt(SimtTile::T128x256)), "not aligned");
+        assert_eq!(chosen(DType::F64, 4095, 4095, 4095), Some(Choice::Simt(Tile::T64x64)), "not aligned");
+        assert_eq!(fused(4095, 4095, 4095), Some(Choice::Simt(Tile::T128x256)), "not aligned");
     }
 }

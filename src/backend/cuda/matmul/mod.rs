@@ -6,9 +6,11 @@
 
 mod burst;
 mod choose;
+mod choose_wide;
 mod dmma;
 mod fp8;
 mod mma;
+mod parts;
 mod problem;
 mod ring;
 mod row;
@@ -63,8 +65,8 @@ pub(super) fn matmul(cuda: &Cuda, op: Matmul, out: Operand) -> Result<()> {
             Some(Choice::Skinny { transpose, cluster }) => skinny::launch(cuda, &problem, transpose, cluster)?,
             Some(Choice::Burst) => burst::launch(cuda, &problem)?,
             Some(Choice::Simt(tile)) => simt::launch(cuda, &problem, tile)?,
-            Some(Choice::SimtRing(tile)) => simt_ring::launch(cuda, &problem, tile)?,
-            Some(Choice::Dmma(tile)) => dmma::launch(cuda, &problem, tile)?,
+            Some(Choice::SimtRing { tile, parts }) => simt_ring::launch(cuda, &problem, tile, parts)?,
+            Some(Choice::Dmma { tile, parts }) => dmma::launch(cuda, &problem, tile, parts)?,
             Some(Choice::Mma) => mma::launch(cuda, &problem)?,
             Some(Choice::Split(tile)) => split::launch(cuda, &problem, tile)?,
             Some(Choice::Tf32(plan)) => tf32::launch(cuda, &problem, plan)?,

@@ -1,6 +1,6 @@
 //! Products on the ordinary arithmetic units: `cuda/matmul/simt.cu`.
 
-use super::choose::SimtTile;
+use super::choose::Tile;
 use super::problem::Problem;
 use super::{OP, tiled};
 use crate::backend::cuda::Cuda;
@@ -12,26 +12,26 @@ use crate::error::Result;
 /// An entry point, with what the launch needs to know of its template's arguments.
 struct Instance {
     dtype: DType,
-    tile: SimtTile,
+    tile: Tile,
     depth: u32,
     threads: u32,
     stages: u32,
 }
 
-const fn instance(dtype: DType, tile: SimtTile, depth: u32, threads: u32, stages: u32) -> Instance {
+const fn instance(dtype: DType, tile: Tile, depth: u32, threads: u32, stages: u32) -> Instance {
     Instance { dtype, tile, depth, threads, stages }
 }
 
 const INSTANCES: [Instance; 9] = [
-    instance(DType::F32, SimtTile::T128x256, 16, 256, 3),
-    instance(DType::F32, SimtTile::T128x128, 16, 256, 3),
-    instance(DType::F32, SimtTile::T64x64, 32, 256, 3),
-    instance(DType::F32, SimtTile::T32x64, 16, 128, 4),
-    instance(DType::F64, SimtTile::T64x64, 16, 256, 3),
-    instance(DType::I32, SimtTile::T64x64, 16, 128, 3),
-    instance(DType::U32, SimtTile::T64x64, 16, 128, 3),
-    instance(DType::I64, SimtTile::T64x64, 16, 256, 3),
-    instance(DType::U8, SimtTile::T64x64, 16, 128, 3),
+    instance(DType::F32, Tile::T128x256, 16, 256, 3),
+    instance(DType::F32, Tile::T128x128, 16, 256, 3),
+    instance(DType::F32, Tile::T64x64, 32, 256, 3),
+    instance(DType::F32, Tile::T32x64, 16, 128, 4),
+    instance(DType::F64, Tile::T64x64, 16, 256, 3),
+    instance(DType::I32, Tile::T64x64, 16, 128, 3),
+    instance(DType::U32, Tile::T64x64, 16, 128, 3),
+    instance(DType::I64, Tile::T64x64, 16, 256, 3),
+    instance(DType::U8, Tile::T64x64, 16, 128, 3),
 ];
 
 impl Instance {
@@ -49,7 +49,7 @@ static KERNELS: KernelSet<{ INSTANCES.len() }> = KernelSet::new(|index| {
 });
 
 /// Launches the instance of that tile.
-pub(super) fn launch(cuda: &Cuda, problem: &Problem, tile: SimtTile) -> Result<()> {
+pub(super) fn launch(cuda: &Cuda, problem: &Problem, tile: Tile) -> Result<()> {
     let found = INSTANCES.iter().position(|instance| instance.dtype == problem.dtype && instance.tile == tile);
     let Some(index) = found else {
         return cuda.unsupported(OP, problem.dtype, format!("it has no kernel with tiles of {tile:?}"));

@@ -4,7 +4,7 @@
 //! (`cuda/include/tilework/matmul/split.h`). The decision stays on the device: each scheme has its kernels, all of them are launched,
 //! and those whose scheme it is not return at once.
 
-use super::choose::SplitTile;
+use super::choose::Tile;
 use super::problem::Problem;
 use super::{OP, tiled};
 use crate::backend::cuda::abi::{TwMatmul, TwMatrix, TwSplit, TwSplitFactor};
@@ -38,7 +38,7 @@ const MOST_BYTES: u64 = 32 << 30;
 /// The longest k: the pass counts the elements of a chunk, an eighth of k, in 16 bits.
 const MOST_DEPTH: u64 = 1 << 18;
 
-const TILES: [SplitTile; 2] = [SplitTile::T128x128, SplitTile::T64x128];
+const TILES: [Tile; 2] = [Tile::T128x128, Tile::T64x128];
 
 /// The kernels that split: both factors into planes of f16, with the verdict; the same, but the greater pieces alone, as matrices; and
 /// once more, into planes of bf16, where the verdict asks for it.
@@ -110,10 +110,10 @@ pub(super) fn can_split(problem: &Problem) -> bool {
 }
 
 /// Dynamic shared memory of a tile's kernel, as SplitShape in `cuda/include/tilework/matmul/split_kernel.h` lays it out.
-fn shared_bytes(tile: SplitTile, planes: u32) -> u32 {
+fn shared_bytes(tile: Tile, planes: u32) -> u32 {
     let [m, n] = tile.size().map(|side| side as u32);
     let stage = (m + n) * DEPTH as u32 * 2 * planes;
-    let handover = if tile == SplitTile::T64x128 { m * n * 4 } else { 0 };
+    let handover = if tile == Tile::T64x128 { m * n * 4 } else { 0 };
     let stages = ((SHARED - handover) / stage).min(MOST_STAGES);
     1024 + stages * stage + handover + stages * 16
 }
@@ -121,7 +121,7 @@ fn shared_bytes(tile: SplitTile, planes: u32) -> u32 {
 /// A product whose factors are to be split: what all kernels take, with the memory that it names.
 pub(super) struct Prepared {
     pub split: TwSplit,
-    tile: SplitTile,
+    tile: Tile,
     /// Blocks that share rows in the pass, and all blocks of it.
     cluster: u32,
     blocks: u32,
@@ -129,7 +129,7 @@ pub(super) struct Prepared {
 }
 
 /// Launches the pass and the products of both schemes, and ordinary arithmetic for what neither does.
-pub(super) fn launch(cuda: &Cuda, problem: &Problem, tile: SplitTile) -> Result<()> {
+pub(super) fn launch(cuda: &Cuda, problem: &Problem, tile: Tile) -> Result<()> {
     let prepared = prepare(cuda, problem, tile)?;
     prepared.pass(cuda, Pass::Planes)?;
     prepared.pass(cuda, Pass::Again)?;
@@ -139,7 +139,7 @@ pub(super) fn launch(cuda: &Cuda, problem: &Problem, tile: SplitTile) -> Result<
 }
 
 /// The parameters of the kernels for products in tiles of `tile`, and the workspace.
-pub(super) fn prepare(cuda: &Cuda, problem: &Problem, tile: SplitTile) -> Result<Prepared> {
+pub(super) fn prepare(cuda: &Cuda, problem: &Problem, tile: Tile) -> Result<Prepared> {
     let [m, n] = tile.size();
     let (parameters, _) = tiled(problem, m, n);
     let Some(workspace) = workspace(&parameters, [m, n]) else {

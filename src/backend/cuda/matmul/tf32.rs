@@ -6,7 +6,7 @@
 //! at once.
 
 use super::OP;
-use super::choose::SplitTile;
+use super::choose::Tile;
 use super::problem::Problem;
 use super::split::{self, Pass};
 use super::wgmma;
@@ -24,7 +24,7 @@ static KERNELS: KernelSet<WHOLE> = KernelSet::new(|index| Entry {
 
 /// Launches the pass, the product in tiles of `plan`, and what stands in for it.
 pub(super) fn launch(cuda: &Cuda, problem: &Problem, plan: Plan) -> Result<()> {
-    let mut prepared = split::prepare(cuda, problem, SplitTile::T128x128)?;
+    let mut prepared = split::prepare(cuda, problem, Tile::T128x128)?;
     prepared.pass(cuda, Pass::Matrices)?;
 
     let [a, b] = &prepared.split.factors;
