@@ -136,19 +136,27 @@ fn skinny(problem: &Problem, gpu: &Gpu) -> Option<Choice> {
     // The rows are read along k alone.
     let transpose = p.m > p.n;
     let along_k = if transpose { p.b.row == 1 } else { p.a.column == 1 };
-    // A block for every multiprocessor; where there are about as many or more anyway, shorter ones.
+    // Blocks for the multiprocessors, but no more clusters than run at a time: of what is left over, some would double up.
     let blocks = columns.div_ceil(skinny::COLUMNS.into()) * batch(problem);
     let multiprocessors = u64::from(gpu.multiprocessors);
-    let fitting = match blocks {
-        _ if 2 * blocks <= multiprocessors => multiprocessors / blocks,
-        _ if blocks < multiprocessors => 4,
-        _ => 2,
-    };
     let stages = p.k.div_ceil(skinny::depth(problem.dtype).into());
-    let cluster = fitting.min(stages / 2).clamp(1, 8);
+    let most = (stages / 2).clamp(1, 8);
+    let fitting = (2..=most).rev().find(|&cluster| blocks <= clusters(multiprocessors, cluster)).unwrap_or(1);
+    // Many rows of f32 take their arithmetic.
+    let least = if problem.dtype == DType::F32 && rows > 4 { most.min(2) } else { 1 };
+    let cluster = fitting.max(least);
     // Where even so most multiprocessors would read nothing, other kernels share k among more blocks.
-    let enough = 2 * blocks * cluster >= multiprocessors || stages <= 8 * FEW_STAGES;
+    let enough = 5 * blocks * cluster >= 2 * multiprocessors || stages <= 8 * FEW_STAGES;
     (along_k && enough).then_some(Choice::Skinny { transpose, cluster: cluster as u32 })
+}
+
+/// How many clusters of so many blocks run at a time, a block on each multiprocessor: they come in groups of 14 to 18 of which a cluster
+/// takes one.
+fn clusters(multiprocessors: u64, cluster: u64) -> u64 {
+    match cluster {
+        1 | 2 => multiprocessors / cluster,
+        _ => multiprocessors * 4 / 5 / cluster,
+    }
 }
 
 /// Whether the tensor memory accelerator can read both factors.
@@ -259,10 +267,13 @@ pub(super) mod tests {
         let skinny = |cluster| Some(Choice::Skinny { transpose: false, cluster });
         for (dtype, most) in [(DType::BF16, 32), (DType::F16, 32), (DType::F32, 16)] {
             for rows in [1, 2, 16, most] {
-                assert_eq!(chosen(dtype, rows, 4096, 4096), skinny(4), "32 blocks of 128 columns");
+                let least = if dtype == DType::F32 && rows > 4 { 2 } else { 1 };
+                assert_eq!(chosen(dtype, rows, 1024, 4096), skinny(8), "8 blocks of 128 columns");
+                assert_eq!(chosen(dtype, rows, 2048, 4096), skinny(6), "16 blocks");
+                assert_eq!(chosen(dtype, rows, 4096, 4096), skinny(3), "32 blocks");
                 assert_eq!(chosen(dtype, rows, 8192, 8192), skinny(2), "64 blocks");
-                assert_eq!(chosen(dtype, rows, 14336, 4096), skinny(4), "112 blocks");
-                assert_eq!(chosen(dtype, rows, 32768, 4096), skinny(2), "256 blocks");
+                assert_eq!(chosen(dtype, rows, 14336, 4096), skinny(least), "112 blocks");
+                assert_eq!(chosen(dtype, rows, 32768, 4096), skinny(least), "256 blocks");
             }
             assert!(!matches!(chosen(dtype, most + 1, 4096, 4096), Some(Choice::Skinny { .. })));
             assert!(!matches!(chosen(dtype, 16, 64, 65536), Some(Choice::Skinny { .. })), "eight blocks are too few");
@@ -270,7 +281,7 @@ pub(super) mod tests {
         let mut columns = problem(DType::BF16, 4096, 16, 4096);
         assert!(!matches!(choose(&columns, &H200), Some(Choice::Skinny { .. })), "columns that do not run along k");
         (columns.parameters.b.row, columns.parameters.b.column) = (1, 4096);
-        assert_eq!(choose(&columns, &H200), Some(Choice::Skinny { transpose: true, cluster: 4 }));
+        assert_eq!(choose(&columns, &H200), Some(Choice::Skinny { transpose: true, cluster: 3 }));
     }
 
     #[test]

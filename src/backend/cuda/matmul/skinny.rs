@@ -58,6 +58,10 @@ fn shared_bytes(rows: u32) -> u32 {
     1024 + stages(rows) * (stage + 16) + rows * COLUMNS * 4 + 8 * 16 + 16
 }
 
+/// More than half of what a multiprocessor has. Where clusters leave multiprocessors free, blocks of the next launch would come to
+/// those in pairs before the others are free, and read half as fast.
+const ALONE: u32 = 116 << 10;
+
 /// Launches the instance for the rows of the narrow factor and the layout of the wide one, which is `b`, or `a` where the product is
 /// computed as its transpose; the narrow one runs along k. A cluster's blocks share k.
 pub(super) fn launch(cuda: &Cuda, problem: &Problem, transpose: bool, cluster: u32) -> Result<()> {
@@ -82,8 +86,10 @@ pub(super) fn launch(cuda: &Cuda, problem: &Problem, transpose: bool, cluster: u
     let weights = problem.boxes(&parameters.b, [k, n], [weights_lines, line], swizzle);
     let weights = cuda.tensor_map_for(OP, &weights, Reads::Once)?;
     let a = cuda.tensor_map(OP, &problem.boxes(&parameters.a, [m, k], [rows, line], swizzle))?;
-    let launch = Launch::linear(kernel, tiles * cluster, if problem.dtype == DType::F32 { 256 } else { 128 })
-        .shared(shared_bytes(rows))
+    let is_f32 = problem.dtype == DType::F32;
+    let shared = if is_f32 && cluster > 2 { shared_bytes(rows).max(ALONE) } else { shared_bytes(rows) };
+    let launch = Launch::linear(kernel, tiles * cluster, if is_f32 { 256 } else { 128 })
+        .shared(shared)
         .cluster([cluster, 1, 1])
         .dependent();
     // SAFETY: the entry takes two maps and one TwMatmul, and as much shared memory as its buffers need; maps reach what the
