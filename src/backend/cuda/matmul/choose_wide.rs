@@ -50,7 +50,7 @@ const SIMT_RING: [Cost; 3] = [
 const DMMA: [Cost; 7] = [
     cost(Tile::T192x96, 83.0, 1500.0, 0.0),
     cost(Tile::T128x128, 73.0, 1500.0, 0.0),
-    cost(Tile::T64x128, 36.5, 1200.0, 0.0),
+    cost(Tile::T64x128, 37.1, 1200.0, 0.0),
     cost(Tile::T64x64, 18.9, 900.0, 1.8),
     cost(Tile::T32x32, 5.5, 1100.0, 0.0),
     cost(Tile::T16x128, 16.0, 1100.0, 0.0),
@@ -83,7 +83,7 @@ const BYTE: f64 = 0.00024;
 /// How much of the shorter of reading and multiplying is not hidden behind the longer.
 const EXPOSED: f64 = 0.25;
 /// The most rounds that parts are made for: they even out what the last one lacks, the less the more there are.
-const MOST_ROUNDS: u64 = 4;
+const MOST_ROUNDS: u64 = 6;
 
 /// The kernel for a product of f32.
 pub(super) fn choose_f32(problem: &Problem, gpu: &Gpu) -> Choice {
