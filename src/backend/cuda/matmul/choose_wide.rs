@@ -50,7 +50,7 @@ const SIMT_RING: [Cost; 3] = [
 const DMMA: [Cost; 7] = [
     cost(Tile::T192x96, 83.0, 1500.0, 0.0),
     cost(Tile::T128x128, 73.0, 1500.0, 0.0),
-    cost(Tile::T64x128, 37.1, 1200.0, 0.0),
+    cost(Tile::T64x128, 36.5, 1200.0, 0.0),
     cost(Tile::T64x64, 18.9, 900.0, 1.8),
     cost(Tile::T32x32, 5.5, 1100.0, 0.0),
     cost(Tile::T16x128, 16.0, 1100.0, 0.0),

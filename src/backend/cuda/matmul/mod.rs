@@ -34,6 +34,10 @@ use crate::error::Result;
 /// The name of the operation in errors.
 const OP: &str = "matmul";
 
+/// More shared memory than half of what a multiprocessor has. Where a launch leaves multiprocessors free, blocks of the next one, which
+/// is let in early, would come to those in pairs before the others are free, and take twice as long.
+const ALONE: u32 = 116 << 10;
+
 /// How many rows of tiles are walked together: with tiles of 128 x 256 in pairs, what runs at a time is about square.
 const GROUP: u32 = 8;
 

@@ -1,7 +1,7 @@
 //! Launches of kernels whose factors come through a ring of buffers: `simt_ring.rs` and `dmma.rs`.
 
 use super::problem::Problem;
-use super::{OP, parts, tiled};
+use super::{ALONE, OP, parts, tiled};
 use crate::backend::cuda::Cuda;
 use crate::backend::cuda::abi::TwMatrix;
 use crate::backend::cuda::kernels::Kernel;
@@ -47,8 +47,13 @@ pub(super) fn launch(cuda: &Cuda, problem: &Problem, ring: &Ring, parts: u32) ->
     let map = |x: &TwMatrix, shape, (boxes, swizzle)| cuda.tensor_map(OP, &problem.boxes(x, shape, boxes, swizzle));
     let a = map(&parameters.a, [parameters.m, parameters.k], ring.boxes[0])?;
     let b = map(&parameters.b, [parameters.k, parameters.n], ring.boxes[1])?;
-    let blocks = ring.persist.map_or(tiles, |blocks| tiles.min(blocks * cuda.context().multiprocessors));
-    let launch = Launch::linear(ring.kernel, blocks, 32 * LOADERS + ring.math).shared(ring.shared).dependent();
+    let multiprocessors = cuda.context().multiprocessors;
+    let (blocks, shared) = match ring.persist {
+        Some(_) if tiles <= multiprocessors => (tiles, ring.shared.max(ALONE)),
+        Some(blocks) => (tiles.min(blocks * multiprocessors), ring.shared),
+        None => (tiles, ring.shared),
+    };
+    let launch = Launch::linear(ring.kernel, blocks, 32 * LOADERS + ring.math).shared(shared).dependent();
     // SAFETY: the entry takes two maps and one TwMatmul, and as much shared memory as its buffers need; maps reach what the factors'
     // shapes reach, and so do the pointers that the epilogue uses; the sums of parts have room for all of them.
     unsafe { cuda.launch_with_maps(OP, &launch, &[&a, &b], &parameters) }?;

@@ -1,7 +1,7 @@
 //! A few rows times a matrix on Hopper, at the speed at which the matrix can be read: `cuda/matmul/skinny_*.cu`.
 
 use super::problem::{Direction, Problem, transposed};
-use super::{OP, tiled};
+use super::{ALONE, OP, tiled};
 use crate::backend::cuda::Cuda;
 use crate::backend::cuda::kernels::{Entry, KernelSet};
 use crate::backend::cuda::launch::Launch;
@@ -57,10 +57,6 @@ fn shared_bytes(rows: u32) -> u32 {
     let stage = COLUMNS * LINE + rows.div_ceil(8) * 8 * LINE;
     1024 + stages(rows) * (stage + 16) + rows * COLUMNS * 4 + 8 * 16 + 16
 }
-
-/// More than half of what a multiprocessor has. Where clusters leave multiprocessors free, blocks of the next launch would come to
-/// those in pairs before the others are free, and read half as fast.
-const ALONE: u32 = 116 << 10;
 
 /// Launches the instance for the rows of the narrow factor and the layout of the wide one, which is `b`, or `a` where the product is
 /// computed as its transpose; the narrow one runs along k. A cluster's blocks share k.
