@@ -102,8 +102,9 @@ struct SimtRing {
 
     __device__ __forceinline__ void init() const {
         for (int i = 0; i < Shape::STAGES; ++i) {
-            mbarrier_init(full(i), 1);
-            mbarrier_init(empty(i), Shape::SLICE_THREADS / 32);
+            // Every lane that writes or reads arrives for itself: racecheck does not follow one that arrives for its warp.
+            mbarrier_init(full(i), Shape::RAW_BYTES != 0 ? 32 : 1);
+            mbarrier_init(empty(i), Shape::SLICE_THREADS);
         }
         for (int i = 0; i < Shape::RAWS; ++i) mbarrier_init(raw_full(i), 1);
         mbarrier_init_fence();
@@ -155,8 +156,9 @@ __device__ __forceinline__ void simt_ring_fill(const SimtRing<Shape>& buffers, c
             mbarrier_wait(buffers.raw_full(raw), raws.parity);
             if (Shape::A == K_MAJOR) simt_ring_transpose<Shape::M, Shape::K>(to, from, lane);
             if (Shape::B == K_MAJOR) simt_ring_transpose<Shape::N, Shape::K>(to + Shape::A_BYTES, from + Shape::A_RAW_BYTES, lane);
+            mbarrier_arrive(full);
+            // All lanes have read what the next copy overwrites.
             __syncwarp();
-            if (lane == 0) mbarrier_arrive(full);
             if (ahead.any()) load_raw(raw);
             raws.advance();
         }
@@ -255,8 +257,7 @@ __device__ __forceinline__ void simt_ring_matmul(const TensorMap& a, const Tenso
                     }
                 }
             }
-            __syncwarp();
-            if (lane == 0) mbarrier_arrive(empty);
+            mbarrier_arrive(empty);
         }
         auto place = [&](int r) {
             int i = r / (TN / 4), j = r % (TN / 4);

@@ -107,7 +107,8 @@ pub(super) fn choose_f32(problem: &Problem, gpu: &Gpu) -> Choice {
             best.consider(Choice::Split(cost.tile), time(problem, gpu, cost, 1) + pass);
         }
     }
-    if problem.precision == Precision::Tf32 && gpu.has_split && can_split(problem) {
+    // Blocks of the pass have hundreds of k; short ones would be mostly empty.
+    if problem.precision == Precision::Tf32 && gpu.has_split && p.k >= SPLIT_DEPTH && can_split(problem) {
         let (time, plan) = plan_whole(problem, gpu.multiprocessors);
         let pass = lines(problem) * p.k as f64 * TF32_ELEMENT + TF32_LAUNCHES;
         best.consider(Choice::Tf32(plan), time + pass);
