@@ -10,7 +10,7 @@ use super::measure::median;
 
 /// Bandwidth of a copy (read and write) and of reading alone, and the matmul rate by type.
 pub fn ceilings(device: &Device, quick: bool) -> Result<Value> {
-    let slow = device.kind() == BackendKind::Cpu || device.info().is_software;
+    let slow = runs_on_a_processor(device);
     let elements = if slow { 1 << 24 } else { 1 << 29 };
     let x = Tensor::<f32>::randn(elements, 1, device)?;
     let bytes = (elements * 4) as f64;
@@ -25,6 +25,10 @@ pub fn ceilings(device: &Device, quick: bool) -> Result<Value> {
     Ok(json!({ "copy_bytes_per_s": copy, "read_bytes_per_s": read, "matmul_flops_per_s": matmul }))
 }
 
+fn runs_on_a_processor(device: &Device) -> bool {
+    device.kind() == BackendKind::Cpu || device.info().is_software
+}
+
 fn matmul<T: Float>(device: &Device, quick: bool, n: usize) -> Result<f64> {
     let (a, b) = (Tensor::<T>::randn((n, n), 1, device)?, Tensor::<T>::randn((n, n), 2, device)?);
     Ok(2.0 * (n as f64).powi(3) / seconds(device, quick, || a.matmul(&b))?)
@@ -35,10 +39,10 @@ fn seconds<R>(device: &Device, quick: bool, work: impl Fn() -> Result<R>) -> Res
     work()?;
     let mut best = f64::INFINITY;
     // A processor is seldom undisturbed.
-    let rounds = match device.kind() {
-        BackendKind::Cpu => 30,
-        _ if quick => 3,
-        _ => 10,
+    let rounds = match quick {
+        _ if runs_on_a_processor(device) => 30,
+        true => 3,
+        false => 10,
     };
     for _ in 0..rounds {
         let (_, time) = device.time(|| {
