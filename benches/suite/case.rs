@@ -1,7 +1,7 @@
 //! A benchmark case as data: what is done, on what, and how much work it is.
 
 use serde_json::{Value, json};
-use tilework::{DType, Precision};
+use tilework::{Accumulation, DType, Precision};
 
 /// What a case does. Shapes: `[n]` for flat operations, `[rows, columns]` for row-wise ones, `[batch, m, n, k]` for matmul.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,6 +28,8 @@ pub enum Work {
     RmsNorm,
     LayerNorm,
     Matmul(Product),
+    /// A product of 8-bit factors along k with a scale each, summed so, to bf16.
+    ScaledMatmul(Accumulation),
     /// `gelu(a @ b + bias)` in one pass, or in three.
     Linear {
         fused: bool,
@@ -148,6 +150,8 @@ impl Work {
             Work::RmsNorm => "rms_norm".into(),
             Work::LayerNorm => "layer_norm".into(),
             Work::Matmul(product) => product.name(),
+            Work::ScaledMatmul(Accumulation::Fast) => "matmul_scaled, fast".into(),
+            Work::ScaledMatmul(_) => "matmul_scaled".into(),
             Work::Linear { fused: f } => fused("matmul+bias+gelu", f),
             Work::LinearResidual => "matmul+bias+gelu+residual, fused".into(),
             Work::Mlp => "inference 256-512-128".into(),
@@ -181,7 +185,7 @@ impl Case {
 
     /// Whether it is a matrix product, plain or with something after it, of shape `[batch, m, n, k]`.
     pub fn is_product(&self) -> bool {
-        matches!(self.work, Work::Matmul(_) | Work::Linear { .. } | Work::LinearResidual)
+        matches!(self.work, Work::Matmul(_) | Work::ScaledMatmul(_) | Work::Linear { .. } | Work::LinearResidual)
     }
 
     /// Multiplications and additions, where they are what bounds the case.
@@ -211,12 +215,23 @@ impl Case {
             Work::Mlp => self.shape[0] as f64 * 384.0 + 256.0 * 512.0 + 512.0 * 128.0,
             _ => 2.0 * n,
         };
-        elements * self.dtype.size() as f64
+        let wider = if self.is_scaled() { self.outputs() } else { 0.0 };
+        elements * self.dtype.size() as f64 + wider
+    }
+
+    /// Whether it is a product of 8-bit factors, whose results have 16 bits.
+    pub fn is_scaled(&self) -> bool {
+        matches!(self.work, Work::ScaledMatmul(_))
+    }
+
+    /// Elements of the result of a matrix product.
+    fn outputs(&self) -> f64 {
+        self.shape[..3].iter().product::<usize>() as f64
     }
 
     /// The part of `bytes` that is read, of a matrix product.
     pub fn input_bytes(&self) -> f64 {
-        self.bytes() - self.shape[..3].iter().product::<usize>() as f64 * self.dtype.size() as f64
+        self.bytes() - self.outputs() * if self.is_scaled() { 2.0 } else { self.dtype.size() as f64 }
     }
 
     /// Whether matrix arithmetic, not memory, is its ceiling.
@@ -230,6 +245,7 @@ impl Case {
             Work::Matmul(Product { precision: Precision::Fma, .. }) => "f32, fused multiply-adds",
             Work::Matmul(Product { precision: Precision::Tf32, .. }) => "tf32",
             Work::Matmul(_) if self.dtype == DType::F32 => "f32, the default",
+            Work::ScaledMatmul(Accumulation::Fast) => "f8e4m3, fast sums",
             _ => self.dtype.name(),
         }
     }

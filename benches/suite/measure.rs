@@ -44,7 +44,7 @@ impl Effort {
 pub fn measure(case: &Case, device: &Device, rivals: Option<&Rivals>, effort: Effort) -> Value {
     let result = match case.dtype {
         DType::F16 => times::<f16>(case, device, rivals, effort),
-        DType::BF16 => times::<bf16>(case, device, rivals, effort),
+        DType::BF16 | DType::F8E4M3 => times::<bf16>(case, device, rivals, effort),
         DType::F64 => times::<f64>(case, device, rivals, effort),
         _ => times::<f32>(case, device, rivals, effort),
     };
@@ -127,7 +127,11 @@ fn times<T: Float>(case: &Case, device: &Device, rivals: Option<&Rivals>, effort
         waited.push(begin.elapsed().as_secs_f64());
     }
     let race = rivals.map_or(Value::Null, |rivals| rivals.race(case, &inputs, once, effort));
-    let round_trip = if case.bytes() <= 64e6 { Some(round_trip(case, device, effort, &inputs[0])?) } else { None };
+    let round_trip = if case.bytes() <= 64e6 && !case.is_scaled() {
+        Some(round_trip(case, device, effort, &inputs[0])?)
+    } else {
+        None
+    };
     Ok(Outcome::Times { sets, device: Some(median(on_device)), call: median(waited), round_trip, race })
 }
 
@@ -158,7 +162,13 @@ fn round_trip<T: Float>(case: &Case, device: &Device, effort: Effort, inputs: &I
         let (a, b) = (a.clone(), b.clone());
         let begin = Instant::now();
         let upload = |(elements, shape): (Vec<T>, Vec<usize>)| Tensor::from_vec(elements, shape, device);
-        let trip = Inputs { a: upload(a)?, b: b.map(upload).transpose()?, c: inputs.c.clone(), d: inputs.d.clone() };
+        let trip = Inputs {
+            a: upload(a)?,
+            b: b.map(upload).transpose()?,
+            c: inputs.c.clone(),
+            d: inputs.d.clone(),
+            scaled: None,
+        };
         match run(case, &trip)? {
             Output::Tensor(out) => drop(out.to_vec()?),
             Output::Index(out) => drop(out.to_vec()?),

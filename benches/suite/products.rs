@@ -1,7 +1,7 @@
 //! The cases of the matrix product: the shapes and layouts that cuBLAS is raced on.
 
-use tilework::DType::{self, BF16, F16, F32, F64};
-use tilework::{BackendKind, Device, Precision};
+use tilework::DType::{self, BF16, F8E4M3, F16, F32, F64};
+use tilework::{Accumulation, BackendKind, Device, Precision};
 
 use super::case::{Case, Input, Product, Work};
 
@@ -60,6 +60,11 @@ pub fn cases() -> Vec<Case> {
             }
         }
     }
+    for accumulation in [Accumulation::F32, Accumulation::Fast] {
+        for shape in SQUARES.map(|n| [1, n, n, n]).into_iter().chain(SHAPES) {
+            add(Work::ScaledMatmul(accumulation), F8E4M3, shape);
+        }
+    }
     let square = [1, 4096, 4096, 4096];
     for dtype in [BF16, F16] {
         add(Work::LinearResidual, dtype, square);
@@ -76,7 +81,9 @@ pub fn is_quick(case: &Case) -> bool {
         return true;
     }
     match case.work {
-        Work::Matmul(Product { transposed: [false, false], .. }) => QUICK.iter().any(|shape| case.shape == shape),
+        Work::Matmul(Product { transposed: [false, false], .. }) | Work::ScaledMatmul(_) => {
+            QUICK.iter().any(|shape| case.shape == shape)
+        }
         Work::Matmul(_) => case.shape == [1, 1024, 1024, 1024],
         _ => true,
     }
@@ -84,8 +91,14 @@ pub fn is_quick(case: &Case) -> bool {
 
 /// Whether `case` says something on `device`: what only races against cuBLAS does not elsewhere.
 pub fn suits(case: &Case, device: &Device) -> bool {
-    let Work::Matmul(product) = case.work else { return true };
     let large = case.shape.iter().product::<usize>() > 1 << 30;
+    let product = match case.work {
+        Work::Matmul(product) => product,
+        Work::ScaledMatmul(accumulation) => {
+            return device.kind() == BackendKind::Cuda || accumulation == Accumulation::F32 && !large;
+        }
+        _ => return true,
+    };
     device.kind() == BackendKind::Cuda
         || product.precision == Precision::F32 && (product.transposed == [false; 2] || !large)
 }

@@ -122,6 +122,7 @@ impl Check {
                 Ok((got.len() != n).then(|| "the result has another length".into()))
             }
             Work::Softmax | Work::LogSoftmax | Work::RmsNorm | Work::LayerNorm => self.rows(case, a, inputs, out),
+            Work::ScaledMatmul(_) => self.scaled_product(case, inputs, out),
             Work::Matmul(_) | Work::Linear { .. } | Work::LinearResidual | Work::Mlp | Work::SumMatmul => {
                 self.products(case, a, b, inputs, out)
             }

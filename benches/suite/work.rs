@@ -1,7 +1,7 @@
 //! Doing a case: its inputs on the device, and one call of its operation.
 
 use ndarray::Axis;
-use tilework::{Activation, Device, Element, Error, Float, MatmulOptions, Result, Tensor};
+use tilework::{Activation, Device, Element, Error, F8E4M3, Float, MatmulOptions, Result, ScaledMatmulOptions, Tensor};
 
 use super::case::{Case, Input, Unary, Work};
 
@@ -13,6 +13,33 @@ pub struct Inputs<T: Element> {
     pub c: Option<Tensor<T>>,
     /// The second layer's weights, the bias of a norm, or a residual.
     pub d: Option<Tensor<T>>,
+    /// What a product of 8-bit factors has in place of all these.
+    pub scaled: Option<Scaled>,
+}
+
+/// Factors of 8 bits, both along k in memory, and the scale of each.
+pub struct Scaled {
+    pub a: Tensor<F8E4M3>,
+    pub b: Tensor<F8E4M3>,
+    pub scales: [Tensor<f32>; 2],
+}
+
+impl Scaled {
+    /// The scales: powers of two, so that a factor times its own is exact in 16 bits.
+    pub const SCALES: [f32; 2] = [0.5, 0.125];
+
+    fn new(shape: [usize; 4], set: u64, device: &Device) -> Result<Self> {
+        let [batch, m, n, k] = shape;
+        let factor = |lines, operand| {
+            let shape = [batch, lines, k];
+            let shape = if batch == 1 { &shape[1..] } else { &shape[..] };
+            Tensor::<f32>::randn(shape, set * 4 + operand, device)?.cast::<F8E4M3>()
+        };
+        let b = factor(n, 1)?;
+        let b = if batch == 1 { b.t() } else { b.permuted_axes((0, 2, 1))? };
+        let scale = |i: usize| Tensor::full((), Self::SCALES[i], device);
+        Ok(Self { a: factor(m, 0)?, b, scales: [scale(0)?, scale(1)?] })
+    }
 }
 
 /// What a case makes.
@@ -35,8 +62,12 @@ pub fn prepare<T: Float>(case: &Case, set: u64, device: &Device) -> Result<Input
     };
     let shape = &case.shape[..];
     let last = shape.last().copied().unwrap_or(1);
-    let mut inputs = Inputs { a: tensor(&[], 0)?, b: None, c: None, d: None };
+    let mut inputs = Inputs { a: tensor(&[], 0)?, b: None, c: None, d: None, scaled: None };
     match case.work {
+        Work::ScaledMatmul(_) => {
+            let shape = shape.try_into().map_err(|_| malformed(case))?;
+            inputs.scaled = Some(Scaled::new(shape, set, device)?);
+        }
         _ if case.is_product() => {
             let &[batch, m, n, k] = shape else { return Err(malformed(case)) };
             let transposed = if let Work::Matmul(product) = case.work { product.transposed } else { [false; 2] };
@@ -80,7 +111,7 @@ pub fn prepare<T: Float>(case: &Case, set: u64, device: &Device) -> Result<Input
 
 /// One call of the case's operation.
 pub fn run<T: Float>(case: &Case, inputs: &Inputs<T>) -> Result<Output<T>> {
-    let Inputs { a, b, c, d } = inputs;
+    let Inputs { a, b, c, d, scaled } = inputs;
     let given = |operand: &'_ Option<Tensor<T>>| operand.clone().ok_or_else(|| malformed(case));
     Ok(Output::Tensor(match case.work {
         Work::Unary(op) => unary(op, a)?,
@@ -101,6 +132,11 @@ pub fn run<T: Float>(case: &Case, inputs: &Inputs<T>) -> Result<Output<T>> {
         Work::Matmul(product) => {
             let options = MatmulOptions { precision: product.precision, ..Default::default() };
             a.matmul_with(&given(b)?, options)?
+        }
+        Work::ScaledMatmul(accumulation) => {
+            let Scaled { a, b, scales: [a_scale, b_scale] } = scaled.as_ref().ok_or_else(|| malformed(case))?;
+            let options = ScaledMatmulOptions { a_scales: Some(a_scale), b_scales: Some(b_scale), accumulation };
+            a.matmul_scaled(b, options)?
         }
         Work::Linear { fused: true } => {
             let options = MatmulOptions { bias: c.as_ref(), activation: Activation::Gelu, ..Default::default() };

@@ -14,14 +14,14 @@ use std::ffi::c_void;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tilework::{Device, Float, Tensor};
+use tilework::{Device, Element, Float, Tensor};
 
 use self::cublas::Cublas;
 use self::graph::Graph;
 use self::plan::{Plan, Way};
 use crate::case::{Case, Work};
 use crate::measure::{Effort, median};
-use crate::work::{Inputs, Output, run};
+use crate::work::{Inputs, Output, Scaled, run};
 
 /// The most calls in a graph.
 const MOST_CALLS: usize = 1024;
@@ -52,7 +52,7 @@ impl Rivals {
     /// Races `case`, which takes about `once` and has run on all of `inputs`. Null if it has no rival.
     pub fn race<T: Float>(&self, case: &Case, inputs: &[Inputs<T>], once: Duration, effort: Effort) -> Value {
         let outcome = match case.work {
-            Work::Matmul(_) if case.group == "matmul" => match &self.cublas {
+            Work::Matmul(_) | Work::ScaledMatmul(_) if case.group == "matmul" => match &self.cublas {
                 Ok(cublas) => self.against_cublas(cublas, case, inputs, once, effort),
                 Err(_) => Ok(json!({ "rival": "cuBLAS", "status": "absent" })),
             },
@@ -70,7 +70,11 @@ impl Rivals {
         once: Duration,
         effort: Effort,
     ) -> Outcome<Value> {
-        let plan = Plan::new(cublas, case)?;
+        let scales = match &inputs[0].scaled {
+            Some(Scaled { scales: [a, b], .. }) => Some([address(a)?, address(b)?]),
+            None => None,
+        };
+        let plan = Plan::new(cublas, case, scales)?;
         let ours = product(case, &inputs[0])?;
         let zeros = || Tensor::<T>::zeros(ours.shape(), &self.device);
         let scratch = zeros()?;
@@ -205,10 +209,13 @@ fn calls(batch: Duration, once: Duration, sets: usize) -> usize {
 }
 
 fn addresses<T: Float>(inputs: &Inputs<T>) -> Outcome<[u64; 2]> {
+    if let Some(scaled) = &inputs.scaled {
+        return Ok([address(&scaled.a)?, address(&scaled.b)?]);
+    }
     Ok([address(&inputs.a)?, address(inputs.b.as_ref().ok_or("no second factor")?)?])
 }
 
-fn address<T: Float>(x: &Tensor<T>) -> Outcome<u64> {
+fn address<T: Element>(x: &Tensor<T>) -> Outcome<u64> {
     Ok(x.cuda_pointer().ok_or("not a CUDA device")?)
 }
 

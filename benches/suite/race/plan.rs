@@ -7,7 +7,7 @@ use std::ffi::{c_int, c_void};
 use std::fmt;
 use std::ptr::null_mut;
 
-use tilework::{DType, Precision};
+use tilework::{Accumulation, DType, Precision};
 
 use super::cublas::{Cublas, Result, WORKSPACE, checked};
 use super::library::{Heuristic, Pointer};
@@ -21,6 +21,7 @@ const R_32F: c_int = 0;
 const R_64F: c_int = 1;
 const R_16F: c_int = 2;
 const R_16BF: c_int = 14;
+const R_8F_E4M3: c_int = 28;
 const COMPUTE_32F: c_int = 68;
 const COMPUTE_32F_PEDANTIC: c_int = 69;
 const COMPUTE_64F: c_int = 70;
@@ -28,6 +29,9 @@ const COMPUTE_32F_FAST_TF32: c_int = 77;
 const GEMM_DEFAULT: c_int = -1;
 const DESC_TRANSA: c_int = 3;
 const DESC_TRANSB: c_int = 4;
+const DESC_A_SCALE_POINTER: c_int = 17;
+const DESC_B_SCALE_POINTER: c_int = 18;
+const DESC_FAST_ACCUM: c_int = 25;
 const LAYOUT_BATCH_COUNT: c_int = 5;
 const LAYOUT_BATCH_STRIDE: c_int = 6;
 const PREFERENCE_WORKSPACE: c_int = 1;
@@ -35,9 +39,14 @@ const PREFERENCE_WORKSPACE: c_int = 1;
 /// A product in cuBLAS's terms: its A is our b.
 struct Gemm {
     element: c_int,
+    out: c_int,
     scale: c_int,
-    /// How sums may be computed, the one for cuBLASLt first.
+    /// How cuBLASLt is to compute sums.
+    compute: c_int,
+    /// How cuBLAS may, which knows no 8-bit factors.
     computes: &'static [c_int],
+    /// Whether sums of 8-bit products may be left to the tensor cores.
+    fast: bool,
     /// Our m, n and k.
     sizes: [u64; 3],
     batch: u64,
@@ -47,8 +56,24 @@ struct Gemm {
 
 impl Gemm {
     fn of(case: &Case) -> Result<Self> {
-        let (Work::Matmul(product), &[batch, m, n, k]) = (case.work, &case.shape[..]) else {
-            return Err("not a plain product".into());
+        let &[batch, m, n, k] = &case.shape[..] else { return Err("not a product".into()) };
+        let sizes = [m, n, k].map(|size| size as u64);
+        let product = match case.work {
+            Work::Matmul(product) => product,
+            Work::ScaledMatmul(accumulation) => {
+                return Ok(Self {
+                    element: R_8F_E4M3,
+                    out: R_16BF,
+                    scale: R_32F,
+                    compute: COMPUTE_32F,
+                    computes: &[],
+                    fast: accumulation == Accumulation::Fast,
+                    sizes,
+                    batch: batch as u64,
+                    transposed: [false, true],
+                });
+            }
+            _ => return Err("not a plain product".into()),
         };
         let (element, scale, computes): (_, _, &[c_int]) = match case.dtype {
             DType::BF16 => (R_16BF, R_32F, &[COMPUTE_32F]),
@@ -59,8 +84,17 @@ impl Gemm {
             DType::F32 => (R_32F, R_32F, &[COMPUTE_32F, COMPUTE_32F_PEDANTIC]),
             other => return Err(format!("no {other} here")),
         };
-        let sizes = [m, n, k].map(|size| size as u64);
-        Ok(Self { element, scale, computes, sizes, batch: batch as u64, transposed: product.transposed })
+        Ok(Self {
+            element,
+            out: element,
+            scale,
+            compute: computes[0],
+            computes,
+            fast: false,
+            sizes,
+            batch: batch as u64,
+            transposed: product.transposed,
+        })
     }
 
     /// Rows, columns and line length of cuBLAS's A, B and C as they lie in memory, and the elements of each.
@@ -116,44 +150,65 @@ pub struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    /// The ways to compute the product of `case`.
-    pub fn new(cublas: &'a Cublas, case: &Case) -> Result<Self> {
+    /// The ways to compute the product of `case`, of 8-bit factors with the scales at these addresses, of our a and b.
+    pub fn new(cublas: &'a Cublas, case: &Case, scales: Option<[u64; 2]>) -> Result<Self> {
         let gemm = Gemm::of(case)?;
         let mut plan = Self { cublas, gemm, description: null_mut(), layouts: [null_mut(); 3], ways: vec![] };
+        plan.describe()?;
+        if let Some([a, b]) = scales {
+            plan.set(DESC_A_SCALE_POINTER, b)?;
+            plan.set(DESC_B_SCALE_POINTER, a)?;
+        }
         let own = plan.gemm.computes.iter().map(|&compute| Way::Own(compute));
         let proposed = plan.proposals()?.into_iter().enumerate().map(|(i, proposal)| Way::Proposed(i + 1, proposal));
         plan.ways = own.chain(proposed).collect();
         Ok(plan)
     }
 
-    /// Fills in the descriptions, and asks cuBLASLt for algorithms; none is no error.
-    fn proposals(&mut self) -> Result<Vec<Heuristic>> {
+    /// Sets an attribute of the product.
+    fn set<V>(&self, attribute: c_int, value: V) -> Result<()> {
+        let set = self.cublas.library.cublasLtMatmulDescSetAttribute;
+        // SAFETY: the description exists, and the attribute's size is told, which cuBLASLt checks; it copies the value.
+        let status = unsafe { set(self.description, attribute, (&raw const value).cast(), size_of::<V>()) };
+        checked("cublasLtMatmulDescSetAttribute", status)
+    }
+
+    /// Fills in the descriptions.
+    fn describe(&mut self) -> Result<()> {
         let (library, gemm) = (&self.cublas.library, &self.gemm);
-        let mut preference = null_mut();
-        let mut found = vec![Heuristic::default(); PROPOSALS];
-        let mut count = 0;
-        // SAFETY: each description is created before it is used and destroyed in `drop`, the preference here; attributes have the
-        // sizes that are told; as many results are written as there is room for.
-        unsafe {
-            let created = (library.cublasLtMatmulDescCreate)(&mut self.description, gemm.computes[0], gemm.scale);
-            checked("cublasLtMatmulDescCreate", created)?;
-            for (attribute, operation) in [DESC_TRANSA, DESC_TRANSB].into_iter().zip(gemm.operations()) {
-                let set = (library.cublasLtMatmulDescSetAttribute)(
-                    self.description,
-                    attribute,
-                    (&raw const operation).cast(),
-                    4,
-                );
-                checked("cublasLtMatmulDescSetAttribute", set)?;
-            }
-            for (layout, [rows, columns]) in self.layouts.iter_mut().zip(gemm.matrices()) {
-                let created = (library.cublasLtMatrixLayoutCreate)(layout, gemm.element, rows, columns, rows as i64);
+        // SAFETY: writes the description, which is destroyed in `drop`.
+        let created = unsafe { (library.cublasLtMatmulDescCreate)(&mut self.description, gemm.compute, gemm.scale) };
+        checked("cublasLtMatmulDescCreate", created)?;
+        for (attribute, operation) in [DESC_TRANSA, DESC_TRANSB].into_iter().zip(gemm.operations()) {
+            self.set(attribute, operation)?;
+        }
+        if gemm.fast {
+            self.set(DESC_FAST_ACCUM, 1i8)?;
+        }
+        let elements = [gemm.element, gemm.element, gemm.out];
+        for ((layout, element), [rows, columns]) in self.layouts.iter_mut().zip(elements).zip(gemm.matrices()) {
+            // SAFETY: writes the layout, which is destroyed in `drop`; attributes have the sizes that are told.
+            unsafe {
+                let created = (library.cublasLtMatrixLayoutCreate)(layout, element, rows, columns, rows as i64);
                 checked("cublasLtMatrixLayoutCreate", created)?;
                 let (batch, stride) = (gemm.batch as i32, (rows * columns) as i64);
                 let set = library.cublasLtMatrixLayoutSetAttribute;
                 checked("batch count", set(*layout, LAYOUT_BATCH_COUNT, (&raw const batch).cast(), 4))?;
                 checked("batch stride", set(*layout, LAYOUT_BATCH_STRIDE, (&raw const stride).cast(), 8))?;
             }
+        }
+        Ok(())
+    }
+
+    /// Asks cuBLASLt for algorithms; none is no error.
+    fn proposals(&self) -> Result<Vec<Heuristic>> {
+        let library = &self.cublas.library;
+        let mut preference = null_mut();
+        let mut found = vec![Heuristic::default(); PROPOSALS];
+        let mut count = 0;
+        // SAFETY: the descriptions exist; the preference is created before it is used and destroyed here; its attribute has the size
+        // that is told; as many results are written as there is room for.
+        unsafe {
             checked("cublasLtMatmulPreferenceCreate", (library.cublasLtMatmulPreferenceCreate)(&mut preference))?;
             let bytes = WORKSPACE;
             let set = library.cublasLtMatmulPreferenceSetAttribute;

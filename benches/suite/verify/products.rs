@@ -1,18 +1,34 @@
 //! Matrix products and what follows them, against f64 on the host.
 
 use ndarray::s;
-use tilework::{DType, Float, Precision, Result, Tensor};
+use tilework::{DType, F8E4M3, Float, Precision, Result, Tensor};
 
 use super::{Check, F32, floats, sum, unary};
 use crate::case::{Case, Input, Product, Unary, Work};
-use crate::work::Inputs;
+use crate::work::{Inputs, Scaled};
 
 /// What rounding both factors of a term to TF32 changes in it, at most.
 const TF32: f64 = 1.0 / (1 << 10) as f64;
+/// What the tensor cores cut off short sums of 8-bit products, and what is lost in all: of sums of random signs, at most. Each term is
+/// exact.
+const SCALED: f64 = 1.0 / (1 << 10) as f64;
 /// Unit roundoff of f64.
 const F64: f64 = 1.0 / (1u64 << 53) as f64;
 
 impl Check {
+    /// The factors times their scales are multiplied as any others.
+    pub(super) fn scaled_product<T: Float>(
+        &self,
+        case: &Case,
+        inputs: &Inputs<T>,
+        out: &Tensor<T>,
+    ) -> Result<Option<String>> {
+        let Some(scaled) = &inputs.scaled else { return Ok(Some("no factors".into())) };
+        let times = |x: &Tensor<F8E4M3>, scale: f32| x.cast::<T>()?.mul(T::from_f64(scale.into()));
+        let [a_scale, b_scale] = Scaled::SCALES;
+        self.products(case, &times(&scaled.a, a_scale)?, Some(&times(&scaled.b, b_scale)?), inputs, out)
+    }
+
     pub(super) fn products<T: Float>(
         &self,
         case: &Case,
@@ -31,6 +47,7 @@ impl Check {
         let unit = if T::DTYPE == DType::F64 { F64 } else { F32 };
         let factors = match case.work {
             Work::Matmul(Product { precision: Precision::Tf32, .. }) if T::DTYPE == DType::F32 => TF32,
+            Work::ScaledMatmul(_) => SCALED,
             _ => 0.0,
         };
         let mut grand = (0.0, 0.0);
