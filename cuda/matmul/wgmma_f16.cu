@@ -2,4 +2,4 @@
 // f16 instances of tilework/matmul/wgmma_kernel.h.
 #include "tilework/matmul/wgmma_instances.h"
 
-TW_WGMMA_INSTANCES(f16, tw::f16)
+TW_WGMMA_INSTANCES(f16, tw::f16, WGMMA_EPILOGUE)

@@ -10,6 +10,7 @@ namespace tw {
 // f16 has as many bits as TF32, and a power of two for each row of a factor gives it the range.
 struct Tf32Sums {
     using Out = float;
+    static constexpr WgmmaEnding ENDING = WGMMA_EPILOGUE;
     const TwSplit& s;
     SplitVerdict verdict = {};
 

@@ -78,6 +78,20 @@ __device__ __forceinline__ void named_barrier(uint32_t id, uint32_t threads) {
     asm volatile("bar.sync %0, %1;" ::"r"(id), "r"(threads) : "memory");
 }
 
+// Whether this thread is the one of its warp that is to do what one thread does. The compiler knows that it is alone there, and so puts
+// the operands of a copy into uniform registers without looking for other threads' ones. All threads of the warp call this.
+__device__ __forceinline__ bool elect_one() {
+    uint32_t elected;
+    asm volatile(
+        "{\n\t"
+        ".reg .pred elected;\n\t"
+        "elect.sync _|elected, 0xffffffff;\n\t"
+        "selp.b32 %0, 1, 0, elected;\n\t"
+        "}"
+        : "=r"(elected));
+    return elected != 0;
+}
+
 // Gives registers back to, or takes them from, the block's pool; every warp of a warpgroup executes it.
 template <int REGISTERS>
 __device__ __forceinline__ void registers_release() {

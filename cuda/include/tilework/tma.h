@@ -25,6 +25,12 @@ __device__ __forceinline__ void tma_load(uint32_t to, const TensorMap& map, uint
         : "memory");
 }
 
+// Has the box at (x, y, z, w) brought to the L2 cache, where writes meet it: no earlier kernel need have ended.
+__device__ __forceinline__ void tma_prefetch_box(const TensorMap& map, int x, int y, int z, int w) {
+    asm volatile("cp.async.bulk.prefetch.tensor.4d.L2.global [%0, {%1, %2, %3, %4}];" ::"l"(&map), "r"(x), "r"(y), "r"(z), "r"(w)
+                 : "memory");
+}
+
 // Copies `bytes` (a multiple of 16) from aligned memory that needs no map; they arrive at `barrier`.
 __device__ __forceinline__ void bulk_load(uint32_t to, const void* from, uint32_t bytes, uint32_t barrier) {
     asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(to), "l"(from),

@@ -108,7 +108,7 @@ __device__ __forceinline__ void dmma_matmul(const TensorMap& a, const TensorMap&
     uint32_t depth = uint32_t((p.k + Shape::K - 1) / Shape::K);
     if (warp < Shape::PRODUCERS / 32) {
         registers_release<40>();
-        if (lane == 0) dmma_load<Shape, A, B>(shared, a, b, p, tiles, depth, warp);
+        if (elect_one()) dmma_load<Shape, A, B>(shared, a, b, p, tiles, depth, warp);
         return;
     }
     registers_acquire<Shape::REGISTERS>();

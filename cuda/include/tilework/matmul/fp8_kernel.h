@@ -203,7 +203,7 @@ struct Fp8Sums<TA, TB, FP8_FAST> {
 template <typename Out_, Fp8Kind KIND>
 struct Fp8Rescale {
     using Out = Out_;
-    static constexpr bool EPILOGUE = false;
+    static constexpr WgmmaEnding ENDING = WGMMA_PLAIN;
     const TwFp8& f;
 
     __device__ __forceinline__ bool applies() { return true; }

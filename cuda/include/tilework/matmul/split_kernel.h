@@ -100,7 +100,7 @@ __device__ __forceinline__ void split_matmul(const TwSplit& s) {
 
     if (group == 0) {
         registers_release<24>();
-        if (threadIdx.x == 0) {
+        if (warp == 0 && elect_one()) {
             uint32_t stage = 0, parity = 1;
             for (uint32_t index = blockIdx.x; index < tiles; index += gridDim.x) {
                 Tile tile = tile_at(index, p.tiles_m, p.tiles_n, p.group);

@@ -69,18 +69,44 @@ struct WgmmaSums {
 };
 
 // What is done to the sums of a tile before the epilogue, and the type of the output: nothing, and that of the factors.
-template <typename T>
+template <typename T, WgmmaEnding ENDING_>
 struct WgmmaUnscaled {
     using Out = T;
-    // Whether there may be an epilogue.
-    static constexpr bool EPILOGUE = true;
+    static constexpr WgmmaEnding ENDING = ENDING_;
     __device__ __forceinline__ bool applies() { return true; }
     template <int COUNT>
     __device__ __forceinline__ void operator()(float (&)[COUNT], uint32_t, uint32_t, uint32_t) const {}
 };
 
-// Fills the ring with what this block's work reads. Only one thread calls it.
+// Has the factors brought to the L2 cache while the kernel before this one ends: each block a share of the boxes of its rows and columns
+// of tiles. Small factors alone: large ones take longer than that, and would be in the way of the other kernel.
 template <class Tile, Major A, Major B>
+__device__ __forceinline__ void wgmma_prefetch(const WgmmaMaps& maps, const TwMatmul& p, const WgmmaCluster& cluster, const WgmmaWork& work) {
+    uint64_t elements = (p.m + p.n) * p.k;
+    if (elements < (1 << 18) || elements > (1 << 22)) return;
+    int m = int(work.m) * Tile::M, n = int(work.n) * Tile::N;
+    auto outer = [&](const TwMatrix& x) { return x.batch[0] ? int(work.outer) : 0; };
+    auto inner = [&](const TwMatrix& x) { return x.batch[1] ? int(work.inner) : 0; };
+    for (uint32_t block = work.begin + work.n; block < work.end; block += p.tiles_n) {
+        int k = int(block) * Tile::K;
+        for (int i = 0; i < (A == K_MAJOR ? 1 : Tile::M / 64); ++i) {
+            tma_prefetch_box(maps.a, A == K_MAJOR ? k : m + 64 * i, A == K_MAJOR ? m : k, inner(p.a), outer(p.a));
+        }
+    }
+    // A box of b is a cluster's share of it.
+    int lines = (B == K_MAJOR ? Tile::N : Tile::K) / int(cluster.rows);
+    for (uint32_t block = work.begin + work.m; block < work.end; block += p.tiles_m) {
+        int k = int(block) * Tile::K;
+        for (int from = 0; from < lines * int(cluster.rows); from += lines) {
+            for (int i = 0; i < (B == K_MAJOR ? 1 : Tile::N / 64); ++i) {
+                tma_prefetch_box(maps.b, B == K_MAJOR ? k : n + 64 * i, B == K_MAJOR ? n + from : k + from, inner(p.b), outer(p.b));
+            }
+        }
+    }
+}
+
+// Fills the ring with what this block's work reads. Only one thread calls it: a second one, for b, made nothing faster.
+template <class Tile, Major A, Major B, bool EPILOGUE>
 __device__ __forceinline__ void wgmma_produce(const WgmmaMaps& maps, const TwMatmul& p, const WgmmaCluster& cluster, uint32_t shared,
                                               uint32_t first, uint32_t step, uint32_t items, uint32_t depth) {
     constexpr int M = Tile::M, N = Tile::N, K = Tile::K;
@@ -133,9 +159,8 @@ __device__ __forceinline__ void wgmma_produce(const WgmmaMaps& maps, const TwMat
                 }
             }
         }
-        if constexpr (!Tile::SPLIT) {
+        if constexpr (EPILOGUE) {
             // In the order in which wgmma_finish asks for them.
-            if (!(p.boxed & (TW_BOXED_MULTIPLY | TW_BOXED_C))) continue;
             auto load_pieces = [&](const TensorMap& map, const TwMatrix& x, int piece) {
                 int count = min(Tile::HELD, Tile::PIECES - piece);
                 uint32_t arrived = enter(count * M * 128);
@@ -185,17 +210,20 @@ __device__ __forceinline__ void wgmma_matmul(const WgmmaMaps& maps, const TwMatm
     }
     cluster_barrier_relaxed();
     admit_next_kernel();
-    wait_for_previous_kernel();
-    if (!rescale.applies()) return;
-
     uint32_t items = wgmma_items(p, cluster);
     uint32_t first = blockIdx.z / cluster.slices;
     uint32_t step = gridDim.z / cluster.slices;
     uint32_t depth = uint32_t((p.k + Tile::K - 1) / Tile::K);
+    if (warp == 1 && elect_one()) wgmma_prefetch<Tile, A, B>(maps, p, cluster, wgmma_work(p, cluster, first, depth));
+    wait_for_previous_kernel();
+    if (!rescale.applies()) return;
 
     if (group == 0) {
         if constexpr (Tile::CONSUMERS == 2) registers_release<40>();
-        if (threadIdx.x == 0) wgmma_produce<Tile, A, B>(maps, p, cluster, shared, first, step, items, depth);
+        constexpr bool EPILOGUE = !Tile::SPLIT && Rescale::ENDING == WGMMA_EPILOGUE;
+        if (warp == 0 && elect_one()) {
+            wgmma_produce<Tile, A, B, EPILOGUE>(maps, p, cluster, shared, first, step, items, depth);
+        }
         if constexpr (Tile::SPLIT) {
             cluster_barrier_relaxed();
             cluster_barrier_relaxed();
@@ -210,14 +238,16 @@ __device__ __forceinline__ void wgmma_matmul(const WgmmaMaps& maps, const TwMatm
             uint32_t batch = work.outer * p.batch[1] + work.inner;
             rescale(d, work.m * Tile::M + w.consumer * 64, work.n * N, batch);
             if constexpr (Tile::SPLIT) {
-                wgmma_combine<Out>(d, w, p, work, index);
+                wgmma_combine<Out, Rescale::ENDING == WGMMA_PLAIN_BOXES>(d, w, maps.out, p, work, index);
+            } else if constexpr (Rescale::ENDING == WGMMA_PLAIN_BOXES) {
+                wgmma_store<Out>(d, w, maps.out, work);
             } else if constexpr (sizeof(Out) == 2) {
                 if (!(p.boxed & TW_BOXED_OUT)) {
                     wgmma_write<Out>(d, w, p, work);
-                } else if (!Rescale::EPILOGUE || is_plain<Out>(p)) {
-                    wgmma_store<Out>(d, w, maps.out, work);
-                } else if constexpr (Rescale::EPILOGUE) {
+                } else if constexpr (Rescale::ENDING == WGMMA_EPILOGUE) {
                     wgmma_finish<Out>(d, w, maps.out, p, work);
+                } else {
+                    wgmma_store<Out>(d, w, maps.out, work);
                 }
             } else {
                 wgmma_write<Out>(d, w, p, work);

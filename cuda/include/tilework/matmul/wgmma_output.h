@@ -19,6 +19,16 @@
 
 namespace tw {
 
+// What a kernel has code for. Less of it is quicker to begin.
+enum WgmmaEnding {
+    // Plain products whose output is stored as boxes.
+    WGMMA_PLAIN_BOXES,
+    // Plain products.
+    WGMMA_PLAIN,
+    // Products with an epilogue too.
+    WGMMA_EPILOGUE,
+};
+
 // A warp of those that multiply: where its block's buffers are, its place among its like, and how far it is in the ring.
 template <class Tile>
 struct WgmmaWarp {
@@ -41,8 +51,8 @@ struct WgmmaWarp {
     __device__ __forceinline__ uint32_t staging() const {
         return shared + Tile::STAGES * Tile::STAGE_BYTES + consumer * Tile::STAGING_BYTES;
     }
-    // Whether this thread starts and awaits the warpgroup's stores.
-    __device__ __forceinline__ bool stores() const { return threadIdx.x % 128 == 0; }
+    // Whether this thread starts and awaits the warpgroup's stores, always the same one.
+    __device__ __forceinline__ bool stores() const { return warp == 0 && elect_one(); }
     __device__ __forceinline__ void await_group() const { named_barrier(1 + consumer, 128); }
 
     // The stage so many before the next one.

@@ -154,8 +154,8 @@ pub fn matmul_scaled(cuda: &Cuda, op: ScaledMatmul, out: Operand) -> Result<bool
         (parameters.a.column, parameters.b.row) = (1, 1);
         let problem = Problem { parameters, ..problem };
         let plan = plan_among(kind.candidates(pair), &problem, cuda.context().multiprocessors);
-        let kernel = KERNELS.get(cuda, OP, index(pair, kind, output, plan.instance))?;
-        let Arranged { launch, maps, parameters, .. } = &wgmma::arrange(cuda, kernel, &problem, plan, out.dtype)?;
+        let kernel = |_| KERNELS.get(cuda, OP, index(pair, kind, output, plan.instance));
+        let Arranged { launch, maps, parameters, .. } = &wgmma::arrange(cuda, &problem, plan, out.dtype, kernel)?;
         let parameters = TwFp8 { product: *parameters, a_scales, b_scales };
         // SAFETY: the entry takes three maps and one TwFp8, and as much shared memory as its buffers need; the maps reach what the
         // operands' shapes or their copies reach, and so do the pointers, of scales too, which the kernel reads at rows, columns

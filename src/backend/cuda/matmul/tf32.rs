@@ -33,7 +33,7 @@ pub(super) fn launch(cuda: &Cuda, problem: &Problem, plan: Plan) -> Result<()> {
     parameters.a = TwMatrix { row: length, column: 1, ..matrices(a, length) };
     parameters.b = TwMatrix { row: 1, column: length, ..matrices(b, length) };
     let halves = Problem { dtype: DType::F16, parameters, ..*problem };
-    let arranged = wgmma::arrange(cuda, KERNELS.get(cuda, OP, plan.instance)?, &halves, plan, DType::F32)?;
+    let arranged = wgmma::arrange(cuda, &halves, plan, DType::F32, |_| KERNELS.get(cuda, OP, plan.instance))?;
     let ordinary = std::mem::replace(&mut prepared.split.product, arranged.parameters);
     let launch = arranged.launch;
     // SAFETY: the entry takes two maps and one TwSplit, and as much shared memory as its buffers need; the maps reach the matrices

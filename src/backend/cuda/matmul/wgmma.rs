@@ -16,21 +16,23 @@ use crate::error::Result;
 /// The module with the kernels of a dtype.
 pub(super) fn module(dtype: DType) -> Option<&'static str> {
     match dtype {
-        DType::BF16 => Some("matmul/wgmma_bf16"),
-        DType::F16 => Some("matmul/wgmma_f16"),
+        DType::BF16 => Some(MODULES[0][0]),
+        DType::F16 => Some(MODULES[1][0]),
         _ => None,
     }
 }
 
-/// For each dtype the instances; for each of those nn, nt, tn, tt.
-static KERNELS: KernelSet<{ 2 * 4 * INSTANCES.len() }> = KernelSet::new(|index| {
-    let dtype = index / (4 * INSTANCES.len());
+/// For each dtype the module of products with an epilogue, and that of plain ones, whose code is less.
+const MODULES: [[&str; 2]; 2] =
+    [["matmul/wgmma_bf16", "matmul/wgmma_bf16_plain"], ["matmul/wgmma_f16", "matmul/wgmma_f16_plain"]];
+
+/// For each of the modules the instances; for each of those nn, nt, tn, tt.
+static KERNELS: KernelSet<{ 4 * 4 * INSTANCES.len() }> = KernelSet::new(|index| {
+    let module = index / (4 * INSTANCES.len());
+    let module = MODULES[module / 2][module % 2];
     let instance = INSTANCES[index / 4 % INSTANCES.len()].name;
     let layout = ["nn", "nt", "tn", "tt"][index % 4];
-    Entry {
-        module: ["matmul/wgmma_bf16", "matmul/wgmma_f16"][dtype],
-        name: format!("matmul_wgmma_{}_{instance}_{layout}", ["bf16", "f16"][dtype]),
-    }
+    Entry { module, name: format!("{}_{instance}_{layout}", module.replace('/', "_")) }
 });
 
 /// A launch that a plan makes of a problem, with what it needs.
@@ -44,9 +46,11 @@ pub(super) struct Arranged {
 
 /// Launches what `plan` says, the variant for the layouts of the factors.
 pub(super) fn launch(cuda: &Cuda, problem: &Problem, plan: Plan) -> Result<()> {
-    let dtype = usize::from(problem.dtype == DType::F16);
-    let kernel = KERNELS.get(cuda, OP, (dtype * INSTANCES.len() + plan.instance) * 4 + problem.layout())?;
-    let arranged = arrange(cuda, kernel, problem, plan, problem.dtype)?;
+    let kernel = |plain| {
+        let module = 2 * usize::from(problem.dtype == DType::F16) + usize::from(plain);
+        KERNELS.get(cuda, OP, (module * INSTANCES.len() + plan.instance) * 4 + problem.layout())
+    };
+    let arranged = arrange(cuda, problem, plan, problem.dtype, kernel)?;
     let maps = arranged.maps.each_ref().map(|map| &**map);
     // SAFETY: the entry takes five maps and one TwMatmul, and as much shared memory as its buffers need; maps reach what the
     // operands' shapes reach, and so do the pointers that the epilogue uses; the scratch holds every tile's sums, and the plan has
@@ -54,13 +58,14 @@ pub(super) fn launch(cuda: &Cuda, problem: &Problem, plan: Plan) -> Result<()> {
     unsafe { cuda.launch_with_maps(OP, &arranged.launch, &maps, &arranged.parameters) }
 }
 
-/// The launch of `kernel`, an instance for the layouts of the factors whose output is of dtype `out`.
+/// The launch of an instance for the layouts of the factors, whose output is of dtype `out`. `kernel` is told whether the product is plain
+/// and its output has boxes.
 pub(super) fn arrange(
     cuda: &Cuda,
-    kernel: &'static Kernel,
     problem: &Problem,
     plan: Plan,
     out: DType,
+    kernel: impl FnOnce(bool) -> Result<&'static Kernel>,
 ) -> Result<Arranged> {
     let instance = &INSTANCES[plan.instance];
     let (m, n) = (instance.rows(), instance.columns);
@@ -77,10 +82,18 @@ pub(super) fn arrange(
     let a = map(&parameters.a, [rows, depth], a_lines)?;
     let b = map(&parameters.b, [depth, columns], b_lines)?;
 
-    // What has the shape of the output is written in squares, one for each consumer, and read in boxes as high as the tile.
+    // What has the shape of the output is written in squares, one for each consumer, or in what a block of a split tile owns of them,
+    // and read in boxes as high as the tile.
     let like_out = Problem { dtype: out, ..*problem };
+    let width = if instance.split { n / plan.slices } else { ROW };
+    let swizzle = match width {
+        ROW => Swizzle::CU_TENSOR_MAP_SWIZZLE_128B,
+        32 => Swizzle::CU_TENSOR_MAP_SWIZZLE_64B,
+        16 => Swizzle::CU_TENSOR_MAP_SWIZZLE_32B,
+        _ => Swizzle::CU_TENSOR_MAP_SWIZZLE_NONE,
+    };
     let boxed = |x: &TwMatrix, lines| {
-        let boxes = like_out.boxes(x, [rows, columns], [lines, ROW], Swizzle::CU_TENSOR_MAP_SWIZZLE_128B);
+        let boxes = like_out.boxes(x, [rows, columns], [lines, width], swizzle);
         (x.column == 1 && (x.row != 0 || rows == 1) && boxes.is_encodable()).then_some(boxes)
     };
     let absent_or_boxed = |x: &TwMatrix| x.pointer == 0 || boxed(x, m).is_some();
@@ -104,6 +117,8 @@ pub(super) fn arrange(
         }
     }
 
+    let kernel = kernel(parameters.boxed == abi::TW_BOXED_OUT && is_plain(&parameters))?;
+
     let (tiles, rows_of_tiles) = plan.tiles(problem);
     parameters.group = GROUP.min(rows_of_tiles as u32);
     parameters.splits = plan.splits;
@@ -126,4 +141,10 @@ pub(super) fn arrange(
         .cluster([1, plan.rows, plan.slices])
         .dependent();
     Ok(Arranged { launch, maps, parameters, _sums: sums })
+}
+
+/// Whether there is nothing to do with the products but to write them.
+fn is_plain(p: &TwMatmul) -> bool {
+    let absent = |x: &TwMatrix| x.pointer == 0;
+    absent(&p.bias) && absent(&p.multiply) && absent(&p.c) && p.activation == 0 && p.alpha == u64::from(1f32.to_bits())
 }

@@ -1,7 +1,8 @@
 //! Which instance of the Hopper kernel computes a product, in which clusters, and in how many parts of k.
 //!
-//! The candidates' times are estimated: rounds of tiles on the slowest multiprocessor, times what a stage of a tile costs, plus what
-//! each tile and each launch costs beside. The costs are fitted to measurements on one GPU (`docs/kernels/matmul.md`).
+//! The candidates' times are estimated: rounds of tiles on the slowest multiprocessor, times what a stage of a tile costs, or what memory
+//! takes for the factors if that is longer; plus what each tile and each launch costs beside. The costs are fitted to measurements on one
+//! GPU (`docs/kernels/matmul.md`).
 
 use std::sync::OnceLock;
 
@@ -65,8 +66,8 @@ impl Instance {
     }
 }
 
-/// The instances, in the order of `cuda/include/tilework/matmul/wgmma_instances.h`, and one that 8-bit factors alone have.
-pub(super) const INSTANCES: [Instance; 9] = [
+/// The instances of `cuda/include/tilework/matmul/wgmma_instances.h`, and one that 8-bit factors alone have.
+pub(super) const INSTANCES: [Instance; 10] = [
     Instance::new("128x256", 2, 256),
     Instance::new("128x192", 2, 192),
     Instance::new("128x128", 2, 128),
@@ -76,6 +77,7 @@ pub(super) const INSTANCES: [Instance; 9] = [
     Instance::new("128x128_split", 2, 128).split(),
     Instance::new("64x64_split", 1, 64).split(),
     Instance::new("128x160", 2, 160),
+    Instance::new("128x64_split", 2, 64).split(),
 ];
 
 /// The first so many of them compute all of k.
@@ -124,21 +126,31 @@ pub(super) const fn candidate(instance: usize, [rows, slices]: [u32; 2], [block,
     Candidate { instance, rows, slices, block, tile, launch }
 }
 
-/// Of tiles in pairs and alone the first is taken where both take the same rounds.
-const CANDIDATES: [Candidate; 13] = [
-    candidate(0, [2, 1], [600.0, 1500.0, 3200.0]),
-    candidate(0, [1, 1], [606.0, 1500.0, 3200.0]),
-    candidate(1, [1, 1], [460.0, 1300.0, 3200.0]),
-    candidate(2, [1, 1], [310.0, 900.0, 3000.0]),
-    candidate(3, [1, 1], [218.0, 500.0, 2500.0]),
-    candidate(4, [1, 1], [217.0, 590.0, 2500.0]),
-    candidate(5, [1, 1], [160.0, 300.0, 2300.0]),
-    candidate(6, [1, 2], [310.0, 900.0, 8000.0]),
-    candidate(6, [1, 4], [310.0, 900.0, 8000.0]),
-    candidate(6, [1, 8], [310.0, 900.0, 8000.0]),
-    candidate(7, [1, 2], [160.0, 300.0, 5000.0]),
-    candidate(7, [1, 4], [160.0, 300.0, 6500.0]),
-    candidate(7, [1, 8], [160.0, 300.0, 6500.0]),
+/// What memory moves, in bytes a nanosecond.
+const MEMORY: f64 = 4.1e3;
+/// Bytes of a factor that are read again from memory, in part, where two columns or rows of tiles read them.
+const LARGE: f64 = 16e6;
+const AGAIN: f64 = 0.4;
+/// The nanoseconds that it takes to add up a tile's parts in memory, and for each part; waiting for the factors is in it.
+const ADDING: [f64; 2] = [3000.0, 190.0];
+
+/// Of tiles in pairs and alone the first is taken where both take the same rounds. Each block of a tile that is split begins anew, which
+/// is most of what such a tile costs.
+const CANDIDATES: [Candidate; 14] = [
+    candidate(0, [2, 1], [622.0, 1500.0, 3000.0]),
+    candidate(0, [1, 1], [629.0, 1500.0, 3000.0]),
+    candidate(1, [1, 1], [475.0, 1300.0, 2700.0]),
+    candidate(2, [1, 1], [319.0, 900.0, 2700.0]),
+    candidate(3, [1, 1], [220.0, 500.0, 2250.0]),
+    candidate(4, [1, 1], [209.0, 590.0, 2100.0]),
+    candidate(5, [1, 1], [158.0, 350.0, 2000.0]),
+    candidate(6, [1, 2], [330.0, 5000.0, 1800.0]),
+    candidate(6, [1, 4], [330.0, 5000.0, 1800.0]),
+    candidate(6, [1, 8], [330.0, 5000.0, 1800.0]),
+    candidate(9, [1, 2], [220.0, 3000.0, 1100.0]),
+    candidate(7, [1, 2], [158.0, 2800.0, 1000.0]),
+    candidate(7, [1, 4], [158.0, 2500.0, 1000.0]),
+    candidate(7, [1, 8], [158.0, 2500.0, 1000.0]),
 ];
 
 impl Candidate {
@@ -163,10 +175,30 @@ impl Candidate {
         }
         let at_a_time = clusters(multiprocessors, plan.cluster_size());
         let rounds = (tiles * u64::from(splits)).div_ceil(at_a_time.into());
-        let blocks = depth.div_ceil(parts);
-        let round = self.tile + blocks as f64 * self.block;
-        Some((self.launch + rounds as f64 * round, plan))
+        let products = rounds as f64 * depth.div_ceil(parts) as f64 * self.block;
+        let product = if splits > 1 {
+            products + ADDING[0] + f64::from(splits) * ADDING[1]
+        } else {
+            products.max(memory_time(problem, instance))
+        };
+        Some((self.launch + rounds as f64 * self.tile + product, plan))
     }
+}
+
+/// The nanoseconds that memory takes for the factors and the output.
+fn memory_time(problem: &Problem, instance: &Instance) -> f64 {
+    let p = &problem.parameters;
+    let bytes = |rows: u64, columns: u64| {
+        let matrices = f64::from(p.batch[0]) * f64::from(p.batch[1]);
+        matrices * rows as f64 * columns as f64 * problem.dtype.size() as f64
+    };
+    let factor = |bytes: f64, lines: u64, tile: u32| {
+        let again = lines > u64::from(tile) && bytes > LARGE;
+        bytes * if again { 1.0 + AGAIN } else { 1.0 }
+    };
+    let a = factor(bytes(p.m, p.k), p.n, instance.columns);
+    let b = factor(bytes(p.k, p.n), p.m, instance.rows());
+    (a + b + bytes(p.m, p.n)) / MEMORY
 }
 
 /// How many clusters of so many blocks run at a time, a block on each multiprocessor. Larger ones leave some of a GPU's unequal groups of
@@ -265,13 +297,22 @@ mod tests {
             assert_eq!((name, plan.rows), ("128x256", 2));
         }
         assert_eq!(chosen(512, 512, 512).0, "64x64");
+        assert_eq!(chosen(1024, 1024, 1024).0, "64x128");
+    }
+
+    #[test]
+    fn the_large_factor_is_read_once() {
+        assert_eq!(chosen(8192, 128, 8192).0, "64x128");
+        assert_eq!(chosen(128, 8192, 8192).0, "128x64");
+        let (name, plan) = chosen(128, 4096, 4096);
+        assert_eq!((name, plan.slices), ("128x64_split", 2));
     }
 
     #[test]
     fn a_deep_k_is_split_among_all_multiprocessors() {
         let (name, plan) = chosen(64, 64, 65536);
         assert_eq!(name, "64x64_split");
-        assert!(plan.cluster_size() * plan.splits > 100, "{plan:?}");
+        assert!(plan.cluster_size() * plan.splits >= 64, "{plan:?}");
     }
 
     #[test]
