@@ -10,7 +10,7 @@
     extern "C" __global__ void __launch_bounds__(tw::SkinnyShape<T, ROWS>::THREADS, BLOCKS)                    \
         NAME(const __grid_constant__ tw::TensorMap weights, const __grid_constant__ tw::TensorMap rows,        \
              const __grid_constant__ TwMatmul p) {                                                             \
-        tw::skinny_matmul<T, tw::W, ROWS>(weights, rows, p);                                                   \
+        tw::skinny_matmul<T, tw::W, ROWS, 128>(weights, rows, p, tw::SkinnyFinish<T>{});                                                   \
     }
 
 #define TW_SKINNY_LAYOUTS(DTYPE, T, ROWS, BLOCKS)                                \

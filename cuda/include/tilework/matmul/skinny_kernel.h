@@ -4,7 +4,7 @@
 // time lies together. The tensor memory accelerator fills a ring of stages ahead of the arithmetic; one thread refills a stage as
 // soon as all warps have read it. The weights are the wide factor of the tensor cores' product and the few rows its narrow one, so
 // hardly anything is multiplied for nothing: four warps have 32 columns each. Exact f32 has no tensor cores: there each of eight
-// warps has all columns, four a lane, at every eighth group of four k.
+// warps has all columns, four a lane, at every eighth group of four k. (8-bit floats: skinny_fp8.h.)
 //
 // At the end each block sends every other one of its cluster the sums that it is to finish. They are added in order of rank, so
 // the result is the same in every run.
@@ -20,15 +20,21 @@
 
 namespace tw {
 
-template <typename T, int ROWS>
+// Bytes of an element of the factors.
+template <typename T>
+constexpr int SKINNY_BYTES = sizeof(T);
+
+// N columns of weights, 128 or 64.
+template <typename T, int ROWS, int N_ = 128>
 struct SkinnyShape {
-    static constexpr int N = 128;
+    static constexpr bool IS_F32 = SKINNY_BYTES<T> == 4;
+    static constexpr int N = N_;
     // What is in flight on a multiprocessor should be some 80 KiB: more is slower.
-    static constexpr int STAGES = ROWS <= 16 ? 5 : 4;
+    static constexpr int STAGES = (ROWS <= 16 ? 5 : 4) * (128 / N);
     // Elements along k of a stage.
-    static constexpr int K = 128 / sizeof(T);
-    // 16-bit warps share the columns of a stage, f32 ones its depth.
-    static constexpr int WARPS = sizeof(T) == 2 ? 4 : 8;
+    static constexpr int K = 128 / SKINNY_BYTES<T>;
+    // Warps with tensor cores share the columns of a stage, f32 ones its depth.
+    static constexpr int WARPS = IS_F32 ? 8 : 4;
     static constexpr int THREADS = 32 * WARPS;
     static constexpr uint32_t WEIGHT_BYTES = N * 128;
     static constexpr uint32_t STAGE_BYTES = WEIGHT_BYTES + (ROWS + 7) / 8 * 1024;
@@ -37,7 +43,7 @@ struct SkinnyShape {
     static constexpr uint32_t RECEIVED = STAGES * STAGE_BYTES;
     static constexpr uint32_t BARRIERS = RECEIVED + ROWS * N * 4 + 8 * 16;
     static constexpr uint32_t SHARED_BYTES = 1024 + BARRIERS + 16 * STAGES + 16;
-    static_assert((sizeof(T) == 2 ? 1 : 8) * ROWS * PITCH * 4 <= STAGES * STAGE_BYTES, "the sums fit where the ring was");
+    static_assert((IS_F32 ? 8 : 1) * ROWS * PITCH * 4 <= STAGES * STAGE_BYTES, "the sums fit where the ring was");
 };
 
 __device__ __forceinline__ float4 load_shared(uint32_t at) {
@@ -52,7 +58,7 @@ __device__ __forceinline__ uint32_t skinny_chunk(Major major, uint32_t l, uint32
 }
 
 // The sums of a warp of 16-bit products: 32 columns, as two tiles of 16, by ROWS rows.
-template <typename T, Major W, int ROWS>
+template <typename T, Major W, int ROWS, int N = 128>
 struct SkinnySums {
     static constexpr int COUNT = ROWS / 8;
     float d[2][COUNT][4] = {};
@@ -102,7 +108,7 @@ struct SkinnySums {
 
 // Those of f32: 128 columns, four a lane, by ROWS rows, at four k of each stage.
 template <Major W, int ROWS>
-struct SkinnySums<float, W, ROWS> {
+struct SkinnySums<float, W, ROWS, 128> {
     float sums[ROWS][4] = {};
 
     __device__ __forceinline__ void add(uint32_t stage, uint32_t part, uint32_t lane) {
@@ -144,10 +150,23 @@ struct SkinnySums<float, W, ROWS> {
     }
 };
 
-template <typename T, Major W, int ROWS>
-__device__ __forceinline__ void skinny_matmul(const TensorMap& weights, const TensorMap& rows, const TwMatmul& p) {
-    using Shape = SkinnyShape<T, ROWS>;
-    constexpr int STAGES = Shape::STAGES, WARPS = Shape::WARPS, N = Shape::N, PITCH = Shape::PITCH;
+// Finishes sums by the epilogue.
+template <typename T>
+struct SkinnyFinish {
+    using Out = T;
+
+    __device__ __forceinline__ void begin() {}
+
+    __device__ __forceinline__ void write(const Epilogue<T>& epilogue, int64_t i, int64_t j, const float (&sums)[4]) const {
+        epilogue.write(i, j, sums);
+    }
+};
+
+// `finish` is told when memory can be read, and writes sums of four columns.
+template <typename T, Major W, int ROWS, int N, class Finish>
+__device__ __forceinline__ void skinny_matmul(const TensorMap& weights, const TensorMap& rows, const TwMatmul& p, Finish finish) {
+    using Shape = SkinnyShape<T, ROWS, N>;
+    constexpr int STAGES = Shape::STAGES, WARPS = Shape::WARPS, PITCH = Shape::PITCH;
     extern __shared__ char dynamic_shared[];
     uint32_t shared = (shared_address(dynamic_shared) + 1023) & ~1023u;
     auto full = [&](uint32_t stage) { return shared + Shape::BARRIERS + 16 * stage; };
@@ -180,7 +199,7 @@ __device__ __forceinline__ void skinny_matmul(const TensorMap& weights, const Te
     __syncthreads();
     if (cluster > 1) cluster_arrive_relaxed();
 
-    SkinnySums<T, W, ROWS> sums;
+    SkinnySums<T, W, ROWS, N> sums;
     int outer = int(batch / p.batch[1]), inner = int(batch % p.batch[1]);
     int x_outer = p.a.batch[0] ? outer : 0, x_inner = p.a.batch[1] ? inner : 0;
     int w_outer = p.b.batch[0] ? outer : 0, w_inner = p.b.batch[1] ? inner : 0;
@@ -204,6 +223,7 @@ __device__ __forceinline__ void skinny_matmul(const TensorMap& weights, const Te
         for (uint32_t block = 0; block < min(count, uint32_t(STAGES)); ++block) load(block, block);
     }
     __syncwarp();
+    finish.begin();
     RingPosition<STAGES> ring;
     uint32_t last = 0, last_parity = 0;
     for (uint32_t block = 0; block < count; ++block, ring.advance()) {
@@ -224,10 +244,10 @@ __device__ __forceinline__ void skinny_matmul(const TensorMap& weights, const Te
     sums.template store<PITCH>(reinterpret_cast<float*>(dynamic_shared + (shared - shared_address(dynamic_shared))), warp, lane);
     __syncthreads();
 
-    Epilogue<T> epilogue(p, batch);
-    auto finish = [&](uint32_t group, float4 sum) {
-        float values[4] = {sum.x, sum.y, sum.z, sum.w};
-        epilogue.write(group / (N / 4), first + group % (N / 4) * 4, values);
+    Epilogue<typename Finish::Out> epilogue(p, batch);
+    auto write = [&](uint32_t group, float4 sum) {
+        float sums[4] = {sum.x, sum.y, sum.z, sum.w};
+        finish.write(epilogue, group / (N / 4), first + group % (N / 4) * 4, sums);
     };
     auto add = [](float4& sum, float4 x) { sum = make_float4(sum.x + x.x, sum.y + x.y, sum.z + x.z, sum.w + x.w); };
     // Only now must the others have begun.
@@ -235,12 +255,12 @@ __device__ __forceinline__ void skinny_matmul(const TensorMap& weights, const Te
     for (uint32_t group = threadIdx.x; group < groups; group += Shape::THREADS) {
         uint32_t place = (group / (N / 4) * PITCH + group % (N / 4) * 4) * 4;
         float4 sum = load_shared(shared + place);
-        if constexpr (sizeof(T) == 4) {
+        if constexpr (Shape::IS_F32) {
 #pragma unroll
             for (int other = 1; other < WARPS; ++other) add(sum, load_shared(shared + other * (ROWS * PITCH * 4) + place));
         }
         if (cluster == 1) {
-            finish(group, sum);
+            write(group, sum);
         } else {
             uint32_t owner = group / share;
             send_floats(shared + Shape::RECEIVED + (rank * share + group - owner * share) * 16, received, owner, sum);
@@ -251,7 +271,7 @@ __device__ __forceinline__ void skinny_matmul(const TensorMap& weights, const Te
     for (uint32_t i = threadIdx.x; i < mine; i += Shape::THREADS) {
         float4 sum = load_shared(shared + Shape::RECEIVED + i * 16);
         for (uint32_t other = 1; other < cluster; ++other) add(sum, load_shared(shared + Shape::RECEIVED + (other * share + i) * 16));
-        finish(rank * share + i, sum);
+        write(rank * share + i, sum);
     }
 }
 

@@ -136,18 +136,24 @@ fn skinny(problem: &Problem, gpu: &Gpu) -> Option<Choice> {
     // The rows are read along k alone.
     let transpose = p.m > p.n;
     let along_k = if transpose { p.b.row == 1 } else { p.a.column == 1 };
-    // Blocks for the multiprocessors, but no more clusters than run at a time: of what is left over, some would double up.
+    // Many rows of f32 take their arithmetic.
+    let least = if problem.dtype == DType::F32 && rows > 4 { 2 } else { 1 };
     let blocks = columns.div_ceil(skinny::COLUMNS.into()) * batch(problem);
-    let multiprocessors = u64::from(gpu.multiprocessors);
     let stages = p.k.div_ceil(skinny::depth(problem.dtype).into());
+    let shared = share_depth(blocks, stages, least, gpu.multiprocessors);
+    shared.filter(|_| along_k).map(|cluster| Choice::Skinny { transpose, cluster })
+}
+
+/// How many blocks share k in a kernel for a few rows that takes `blocks` of them otherwise: at least `least` where there are so many
+/// stages of k. `None` where most multiprocessors would read nothing even so: other kernels share k among more.
+pub(super) fn share_depth(blocks: u64, stages: u64, least: u64, multiprocessors: u32) -> Option<u32> {
+    // Blocks for the multiprocessors, but no more clusters than run at a time: of what is left over, some would double up.
+    let multiprocessors = u64::from(multiprocessors);
     let most = (stages / 2).clamp(1, 8);
     let fitting = (2..=most).rev().find(|&cluster| blocks <= clusters(multiprocessors, cluster)).unwrap_or(1);
-    // Many rows of f32 take their arithmetic.
-    let least = if problem.dtype == DType::F32 && rows > 4 { most.min(2) } else { 1 };
-    let cluster = fitting.max(least);
-    // Where even so most multiprocessors would read nothing, other kernels share k among more blocks.
+    let cluster = fitting.max(least.min(most));
     let enough = 5 * blocks * cluster >= 2 * multiprocessors || stages <= 8 * FEW_STAGES;
-    (along_k && enough).then_some(Choice::Skinny { transpose, cluster: cluster as u32 })
+    enough.then_some(cluster as u32)
 }
 
 /// How many clusters of so many blocks run at a time, a block on each multiprocessor: they come in groups of 14 to 18 of which a cluster

@@ -1,10 +1,11 @@
-//! Products of 8-bit floats with scales on Hopper: `cuda/matmul/fp8_e4m3.cu` and `fp8_mixed.cu`.
+//! Products of 8-bit floats with scales on Hopper: `cuda/matmul/fp8_e4m3.cu` and `fp8_mixed.cu`; `skinny_fp8.rs` for a few rows.
 //!
 //! The tensor cores read 8-bit factors that run along k alone. One that does not, or whose lines do not begin at multiples of 16 bytes,
 //! is copied to where they do first, into memory from the pool: a byte read and written for each element, which a product of more than a
 //! few hundred rows and columns does not notice.
 
 use super::problem::{Placed, Problem, plan};
+use super::skinny_fp8;
 use super::wgmma::{self, Arranged};
 use super::wgmma_plan::{Candidate, INSTANCES, candidate, plan_among};
 use crate::backend::cuda::abi::{TwFp8, TwMatmul, TwMatrix};
@@ -16,7 +17,7 @@ use crate::dtype::{DType, Scalar};
 use crate::error::Result;
 use crate::layout::{Dims, Layout, Strides};
 
-const OP: &str = "matmul_scaled";
+pub(super) const OP: &str = "matmul_scaled";
 
 /// The types of the factors.
 const PAIRS: [(DType, DType); 4] = [
@@ -26,7 +27,7 @@ const PAIRS: [(DType, DType); 4] = [
     (DType::F8E5M2, DType::F8E5M2),
 ];
 /// The types of the output.
-const OUTPUTS: [DType; 3] = [DType::F32, DType::F16, DType::BF16];
+pub(super) const OUTPUTS: [DType; 3] = [DType::F32, DType::F16, DType::BF16];
 
 /// How the products are added up (`cuda/include/tilework/matmul/fp8_kernel.h`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,6 +154,10 @@ pub fn matmul_scaled(cuda: &Cuda, op: ScaledMatmul, out: Operand) -> Result<bool
         // Which way the factors run, even where an axis has length 1.
         (parameters.a.column, parameters.b.row) = (1, 1);
         let problem = Problem { parameters, ..problem };
+        let dtypes = [op.a.dtype, op.b.dtype];
+        if kind != Kind::Blocks && skinny_fp8::launch(cuda, &problem, dtypes, out.dtype, [a_scales, b_scales])? {
+            continue;
+        }
         let plan = plan_among(kind.candidates(pair), &problem, cuda.context().multiprocessors);
         let kernel = |_| KERNELS.get(cuda, OP, index(pair, kind, output, plan.instance));
         let Arranged { launch, maps, parameters, .. } = &wgmma::arrange(cuda, &problem, plan, out.dtype, kernel)?;

@@ -17,6 +17,7 @@ mod row;
 mod simt;
 mod simt_ring;
 mod skinny;
+mod skinny_fp8;
 mod split;
 mod tf32;
 mod wgmma;
