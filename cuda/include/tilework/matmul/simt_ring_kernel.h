@@ -19,6 +19,7 @@
 #include "tilework/matmul/schedule.h"
 #include "tilework/matmul/turns.h"
 #include "tilework/mbarrier.h"
+#include "tilework/shared_vector.h"
 #include "tilework/tma.h"
 #include "tilework/wgmma_descriptor.h"
 
@@ -56,15 +57,6 @@ struct SimtRingShape {
     static constexpr uint32_t SHARED_BYTES = 1024 + BARRIERS + 16 * STAGES + 8 * RAWS;
     static_assert(SLICES == 1 || SLICES * M * N * 4 <= RAW, "the sums of all slices fit where the stages were");
 };
-
-__device__ __forceinline__ Vector<float, 4> load_shared_four(uint32_t at) {
-    Vector<float, 4> x;
-    asm volatile("ld.shared.v4.f32 {%0, %1, %2, %3}, [%4];"
-                 : "=f"(x.at[0]), "=f"(x.at[1]), "=f"(x.at[2]), "=f"(x.at[3])
-                 : "r"(at)
-                 : "memory");
-    return x;
-}
 
 __device__ __forceinline__ void store_shared(uint32_t at, float x) {
     asm volatile("st.shared.f32 [%0], %1;" ::"r"(at), "f"(x) : "memory");

@@ -20,6 +20,8 @@ pub(super) struct Gpu {
     pub has_skinny: bool,
     /// The same of `simt_ring.rs` or `dmma.rs`.
     pub has_ring: bool,
+    /// The same of `batch.rs`.
+    pub has_batch: bool,
     /// Whether the GPU has the tensor cores of `mma.rs`.
     pub has_mma: bool,
     /// Whether there is code of the kernels of `split.rs` for this GPU.
@@ -35,6 +37,8 @@ pub(super) enum Choice {
     Skinny { transpose: bool, cluster: u32 },
     /// Small matrices of 16-bit elements.
     Burst,
+    /// Small matrices of f32.
+    Batch,
     /// Ordinary arithmetic.
     Simt(Tile),
     /// Ordinary f32 arithmetic on Hopper, in so many parts of k.
@@ -189,8 +193,15 @@ pub(super) mod tests {
     use crate::backend::Precision;
     use crate::backend::cuda::abi::TwMatmul;
 
-    pub(in super::super) const H200: Gpu =
-        Gpu { multiprocessors: 132, has_wgmma: true, has_skinny: true, has_ring: true, has_mma: true, has_split: true };
+    pub(in super::super) const H200: Gpu = Gpu {
+        multiprocessors: 132,
+        has_wgmma: true,
+        has_skinny: true,
+        has_ring: true,
+        has_batch: true,
+        has_mma: true,
+        has_split: true,
+    };
 
     pub(in super::super) fn problem(dtype: DType, m: u64, n: u64, k: u64) -> Problem {
         let matrix = |columns: u64| TwMatrix {
@@ -236,6 +247,7 @@ pub(super) mod tests {
             has_wgmma: false,
             has_skinny: false,
             has_ring: false,
+            has_batch: false,
             has_mma: true,
             has_split: false,
         };
@@ -245,6 +257,7 @@ pub(super) mod tests {
             has_wgmma: false,
             has_skinny: false,
             has_ring: false,
+            has_batch: false,
             has_mma: false,
             has_split: false,
         };
@@ -262,6 +275,7 @@ pub(super) mod tests {
             has_wgmma: false,
             has_skinny: false,
             has_ring: false,
+            has_batch: false,
             has_mma: true,
             has_split: false,
         };

@@ -4,12 +4,14 @@
 //! costs, and what it takes to read the factors: all of the longer and a part of the other. Parts of k fill the last round, or the only one, and cost a pass over their
 //! sums. What all candidates have in common is left out.
 
+use std::ops::RangeInclusive;
+
 use super::choose::{Choice, Gpu, Tile, batch, can_box};
-use super::parts;
 use super::problem::Problem;
 use super::ring::DEPTH;
 use super::split::can_split;
 use super::wgmma_plan::plan_whole;
+use super::{batch, parts};
 use crate::backend::Precision;
 use crate::backend::cuda::abi::TwMatrix;
 
@@ -45,6 +47,11 @@ const SIMT_RING: [Cost; 3] = [
     cost(Tile::T64x128, 43.0, 3300.0, 0.0),
     cost(Tile::T32x64, 13.2, 3300.0, 0.0),
 ];
+
+/// Of `batch.rs`: what comes once, a round of products on all its warps, and that for each element of k.
+const BATCH: [f64; 3] = [3500.0, 1300.0, 115.0];
+/// The rows and columns for which it is considered: it computes 64 x 64 whatever they are.
+const BATCH_SIDES: RangeInclusive<u64> = 33..=batch::SIDE;
 
 /// Of `dmma.rs`.
 const DMMA: [Cost; 7] = [
@@ -93,6 +100,14 @@ pub(super) fn choose_f32(problem: &Problem, gpu: &Gpu) -> Choice {
         best.consider(Choice::Simt(cost.tile), SIMT_LAUNCH + time(problem, gpu, cost, 1));
     }
     best.consider_parts(problem, gpu, &SIMT_RING, |tile, parts| Choice::SimtRing { tile, parts });
+    if gpu.has_batch
+        && can_box(problem)
+        && [p.m, p.n].iter().all(|side| BATCH_SIDES.contains(side))
+        && p.k <= batch::SIDE
+    {
+        let rounds = batch(problem).div_ceil(u64::from(batch::WARPS * gpu.multiprocessors)) as f64;
+        best.consider(Choice::Batch, BATCH[0] + rounds * (BATCH[1] + p.k as f64 * BATCH[2]));
+    }
     // Where few tiles have a deep k, sums of its parts are both faster and more accurate.
     let all = u64::from(gpu.multiprocessors);
     let fewest = if p.k <= SPLIT_DEEP { all.div_ceil(2) } else { 2 * all };
@@ -242,6 +257,23 @@ mod tests {
         assert_eq!(dmma(1024, 1024, 1024), (Tile::T64x128, 1), "128 tiles");
         assert_eq!(dmma(512, 512, 512), (Tile::T32x32, 1));
         assert_eq!(dmma(256, 256, 256), (Tile::T16x32, 1));
+    }
+
+    #[test]
+    fn batches_of_small_matrices_are_computed_by_warps() {
+        let chosen = |products, m, n, k| {
+            let mut problem = problem(DType::F32, m, n, k);
+            problem.parameters.batch = [1, products];
+            choose(&problem, &H200)
+        };
+        for k in [4, 40, 64] {
+            assert_eq!(chosen(1024, 64, 64, k), Some(Choice::Batch));
+            assert_eq!(chosen(8192, 48, 64, k), Some(Choice::Batch));
+        }
+        assert_eq!(chosen(128, 64, 64, 64), Some(Choice::Simt(Tile::T64x64)), "one round of smaller pieces");
+        assert_ne!(chosen(1024, 64, 64, 72), Some(Choice::Batch));
+        assert_ne!(chosen(1024, 32, 64, 64), Some(Choice::Batch), "half of it for nothing");
+        assert_ne!(chosen(1024, 64, 64, 62), Some(Choice::Batch), "lines that are not aligned");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! function of shape, layout, dtype and GPU, so that the same product has the same bits in every run. Each kind of kernel has
 //! a file here with its table of instances, as it has one below `cuda/`.
 
+mod batch;
 mod burst;
 mod choose;
 mod choose_wide;
@@ -61,6 +62,7 @@ pub(super) fn matmul(cuda: &Cuda, op: Matmul, out: Operand) -> Result<()> {
             DType::F64 => kernels::has_module(context, dmma::MODULE),
             _ => false,
         },
+        has_batch: dtype == DType::F32 && kernels::has_module(context, batch::MODULE),
         has_mma: context.capability >= 80,
         has_split: dtype == DType::F32 && kernels::has_module(context, split::MODULE),
     };
@@ -69,6 +71,7 @@ pub(super) fn matmul(cuda: &Cuda, op: Matmul, out: Operand) -> Result<()> {
             Some(Choice::Row) => row::launch(cuda, &problem)?,
             Some(Choice::Skinny { transpose, cluster }) => skinny::launch(cuda, &problem, transpose, cluster)?,
             Some(Choice::Burst) => burst::launch(cuda, &problem)?,
+            Some(Choice::Batch) => batch::launch(cuda, &problem)?,
             Some(Choice::Simt(tile)) => simt::launch(cuda, &problem, tile)?,
             Some(Choice::SimtRing { tile, parts }) => simt_ring::launch(cuda, &problem, tile, parts)?,
             Some(Choice::Dmma { tile, parts }) => dmma::launch(cuda, &problem, tile, parts)?,
