@@ -51,8 +51,8 @@ struct WgmmaWarp {
     __device__ __forceinline__ uint32_t staging() const {
         return shared + Tile::STAGES * Tile::STAGE_BYTES + consumer * Tile::STAGING_BYTES;
     }
-    // Whether this thread starts and awaits the warpgroup's stores, always the same one.
-    __device__ __forceinline__ bool stores() const { return warp == 0 && elect_one(); }
+    // Whether this thread starts and awaits the warpgroup's stores. An elected one made small products slower.
+    __device__ __forceinline__ bool stores() const { return threadIdx.x % 128 == 0; }
     __device__ __forceinline__ void await_group() const { named_barrier(1 + consumer, 128); }
 
     // The stage so many before the next one.
