@@ -98,7 +98,7 @@ __device__ __forceinline__ void wgmma_prefetch(const WgmmaMaps& maps, const TwMa
     for (uint32_t block = work.begin + work.m; block < work.end; block += p.tiles_m) {
         int k = int(block) * Tile::K;
         for (int from = 0; from < lines * int(cluster.rows); from += lines) {
-            for (int i = 0; i < (B == K_MAJOR ? 1 : Tile::N / 64); ++i) {
+            for (int i = 0; i < (B == K_MAJOR ? 1 : Tile::PIECES); ++i) {
                 tma_prefetch_box(maps.b, B == K_MAJOR ? k : n + 64 * i, B == K_MAJOR ? n + from : k + from, inner(p.b), outer(p.b));
             }
         }
@@ -110,13 +110,14 @@ template <class Tile, Major A, Major B, bool EPILOGUE>
 __device__ __forceinline__ void wgmma_produce(const WgmmaMaps& maps, const TwMatmul& p, const WgmmaCluster& cluster, uint32_t shared,
                                               uint32_t first, uint32_t step, uint32_t items, uint32_t depth) {
     constexpr int M = Tile::M, N = Tile::N, K = Tile::K;
+    static_assert((B == K_MAJOR ? N : 64 * Tile::PIECES) * 128 <= Tile::B_BYTES, "a stage holds what is loaded of b");
     uint32_t barriers = shared + Tile::BARRIERS;
     // This block's share of b: columns where it runs along k, else lines of k.
     uint32_t b_from = (B == K_MAJOR ? N : K) / cluster.rows * cluster.row;
     uint16_t peers = cluster.peers();
     // Where a has fewer rows than a tile, its boxes do too; the rows of sums beyond them are made of what was there before, and not written.
     uint32_t a_rows = A == K_MAJOR && p.m < M ? (uint32_t(p.m) + 7) & ~7u : M;
-    uint32_t bytes = Tile::B_BYTES + a_rows * (Tile::A_BYTES / M);
+    uint32_t bytes = (B == K_MAJOR ? N : 64 * Tile::PIECES) * 128 + a_rows * (Tile::A_BYTES / M);
     auto load_b = [&](uint32_t to, uint32_t arrived, int x, int y, int inner, int outer) {
         if (cluster.rows == 1) {
             tma_load(to, maps.b, arrived, x, y, inner, outer);
@@ -154,7 +155,7 @@ __device__ __forceinline__ void wgmma_produce(const WgmmaMaps& maps, const TwMat
                 load_b(to, arrived, k, n + int(b_from), inner(p.b), outer(p.b));
             } else {
 #pragma unroll
-                for (int i = 0; i < N / 64; ++i) {
+                for (int i = 0; i < Tile::PIECES; ++i) {
                     load_b(to + i * 8192, arrived, n + 64 * i, k + int(b_from), inner(p.b), outer(p.b));
                 }
             }

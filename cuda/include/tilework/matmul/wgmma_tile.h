@@ -5,8 +5,9 @@
 
 namespace tw {
 
-// CONSUMERS warpgroups, each with sums of 64 x N, one above the other. SPLIT tiles are computed by several blocks, a part of k each.
-template <int CONSUMERS_, int N_, bool SPLIT_ = false>
+// CONSUMERS warpgroups, each with sums of 64 x N, one above the other. SPLIT tiles are computed by several blocks, a part of k each. A stage
+// holds HELD_COLUMNS of b: where they run along n, as many as whole boxes have.
+template <int CONSUMERS_, int N_, bool SPLIT_ = false, int HELD_COLUMNS = N_>
 struct WgmmaTile {
     static constexpr int CONSUMERS = CONSUMERS_;
     static constexpr int N = N_;
@@ -16,7 +17,7 @@ struct WgmmaTile {
     static constexpr int K = WGMMA_ROW;
     static constexpr int THREADS = 128 * (CONSUMERS + 1);
     static constexpr uint32_t A_BYTES = M * K * 2;
-    static constexpr uint32_t B_BYTES = N * K * 2;
+    static constexpr uint32_t B_BYTES = HELD_COLUMNS * K * 2;
     static constexpr uint32_t STAGE_BYTES = A_BYTES + B_BYTES;
     // Stages whose products are under way when a warpgroup goes on to the next: two where they take less time than that.
     static constexpr int IN_FLIGHT = CONSUMERS == 1 || N == 64 ? 2 : 1;

@@ -18,6 +18,8 @@ pub(super) struct Instance {
     /// Warpgroups that multiply, 64 rows of the tile each.
     pub consumers: u32,
     pub columns: u32,
+    /// Columns of b that a stage has room for: where they run along n, as many as whole boxes have.
+    held: u32,
     /// Whether k may be split.
     pub split: bool,
 }
@@ -40,7 +42,11 @@ const STAGING: u32 = 64 * 64 * 4;
 
 impl Instance {
     const fn new(name: &'static str, consumers: u32, columns: u32) -> Self {
-        Self { name, consumers, columns, split: false }
+        Self { name, consumers, columns, held: columns, split: false }
+    }
+
+    const fn holding(self, held: u32) -> Self {
+        Self { held, ..self }
     }
 
     const fn split(self) -> Self {
@@ -59,15 +65,15 @@ impl Instance {
 
     /// Dynamic shared memory, as WgmmaTile in `cuda/include/tilework/matmul/wgmma_tile.h` lays it out.
     pub fn shared_bytes(&self) -> u32 {
-        let stage = (self.rows() + self.columns) * ROW * 2;
+        let stage = (self.rows() + self.held) * ROW * 2;
         let staging = self.consumers * STAGING;
         let stages = ((SHARED - staging) / stage).min(MOST_STAGES);
         1024 + stages * stage + staging + stages * 16 + 8
     }
 }
 
-/// The instances of `cuda/include/tilework/matmul/wgmma_instances.h`, and one that 8-bit factors alone have.
-pub(super) const INSTANCES: [Instance; 10] = [
+/// The instances of `cuda/include/tilework/matmul/wgmma_instances.h`, and the first of 128 x 160, which 8-bit factors alone have.
+pub(super) const INSTANCES: [Instance; 11] = [
     Instance::new("128x256", 2, 256),
     Instance::new("128x192", 2, 192),
     Instance::new("128x128", 2, 128),
@@ -78,6 +84,7 @@ pub(super) const INSTANCES: [Instance; 10] = [
     Instance::new("64x64_split", 1, 64).split(),
     Instance::new("128x160", 2, 160),
     Instance::new("128x64_split", 2, 64).split(),
+    Instance::new("128x160", 2, 160).holding(192),
 ];
 
 /// The first so many of them compute all of k.
@@ -136,7 +143,7 @@ const ADDING: [f64; 2] = [3000.0, 190.0];
 
 /// Of tiles in pairs and alone the first is taken where both take the same rounds. Each block of a tile that is split begins anew, which
 /// is most of what such a tile costs.
-const CANDIDATES: [Candidate; 14] = [
+const CANDIDATES: [Candidate; 15] = [
     candidate(0, [2, 1], [622.0, 1500.0, 3000.0]),
     candidate(0, [1, 1], [629.0, 1500.0, 3000.0]),
     candidate(1, [1, 1], [475.0, 1300.0, 2700.0]),
@@ -144,6 +151,7 @@ const CANDIDATES: [Candidate; 14] = [
     candidate(3, [1, 1], [220.0, 500.0, 2250.0]),
     candidate(4, [1, 1], [209.0, 590.0, 2100.0]),
     candidate(5, [1, 1], [158.0, 350.0, 2000.0]),
+    candidate(10, [2, 1], [412.0, 1300.0, 2700.0]),
     candidate(6, [1, 2], [330.0, 5000.0, 1800.0]),
     candidate(6, [1, 4], [330.0, 5000.0, 1800.0]),
     candidate(6, [1, 8], [330.0, 5000.0, 1800.0]),
@@ -292,6 +300,7 @@ mod tests {
     #[test]
     fn rounds_are_full() {
         assert_eq!(chosen(3072, 3072, 3072).0, "128x192", "2.9 rounds, not 2.2");
+        assert_eq!(chosen(1536, 1536, 1536).0, "128x160", "120 tiles, not 96");
         for size in [4096, 8192] {
             let (name, plan) = chosen(size, size, size);
             assert_eq!((name, plan.rows), ("128x256", 2));
