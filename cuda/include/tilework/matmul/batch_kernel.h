@@ -187,7 +187,7 @@ __device__ __forceinline__ void batch_matmul(const TensorMap& a, const TensorMap
     uint32_t products = p.batch[0] * p.batch[1], depth = uint32_t((p.k + Shape::K - 1) / Shape::K);
     if (warp >= Shape::WARPS) {
         registers_release<40>();
-        if (lane == 0) batch_load(buffers, a, b, p, products, depth);
+        if (elect_one()) batch_load(buffers, a, b, p, products, depth);
         return;
     }
     registers_acquire<216>();

@@ -218,7 +218,9 @@ __device__ __forceinline__ void skinny_matmul(const TensorMap& weights, const Te
     };
     wait_for_previous_kernel();
     admit_next_kernel();
-    if (threadIdx.x == 0) {
+    // Where stages are short, electing a thread costs more than it saves.
+    auto loads = [&] { return N == 128 ? warp == 0 && elect_one() : threadIdx.x == 0; };
+    if (loads()) {
 #pragma unroll 1
         for (uint32_t block = 0; block < min(count, uint32_t(STAGES)); ++block) load(block, block);
     }
@@ -228,7 +230,7 @@ __device__ __forceinline__ void skinny_matmul(const TensorMap& weights, const Te
     uint32_t last = 0, last_parity = 0;
     for (uint32_t block = 0; block < count; ++block, ring.advance()) {
         // The stage before this one is filled again.
-        if (threadIdx.x == 0 && block > 0 && block - 1 + STAGES < count) {
+        if (block > 0 && block - 1 + STAGES < count && loads()) {
             mbarrier_wait(empty(last), last_parity);
             load(block - 1 + STAGES, last);
         }
