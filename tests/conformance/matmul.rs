@@ -100,6 +100,13 @@ fn product_cases<T: TestElement + Number>(suite: &mut Suite) {
                 exact::<T>(ctx, &mut rng, left, right, [physical; 2])?;
             }
         }
+        // More small matrices than a GPU has multiprocessors; with one of them for all.
+        for left in [Physical::Contiguous, Physical::Transposed] {
+            for right in [Physical::Contiguous, Physical::Transposed] {
+                exact::<T>(ctx, &mut rng, &[300, 40, 36], &[300, 36, 44], [left, right])?;
+            }
+        }
+        exact::<T>(ctx, &mut rng, &[300, 40, 36], &[36, 44], [Physical::Contiguous; 2])?;
         Ok(())
     });
     suite.case::<T>(FAMILY, NAME, "nothing to multiply", probe::<T>, |ctx| {

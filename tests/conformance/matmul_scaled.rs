@@ -148,6 +148,8 @@ fn exact_cases<A: TestElement + Float8, B: TestElement + Float8>(suite: &mut Sui
             [65, 256, 130],
             [129, 1040, 72],
             [1, 2000, 136],
+            [20, 1040, 200],
+            [200, 1040, 12],
             [70, 17, 1],
         ];
         for (i, &[m, k, n]) in ctx.some(shapes.iter().enumerate()).step_by(every::<A, B>(3)) {
