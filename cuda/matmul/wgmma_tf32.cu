@@ -1,6 +1,6 @@
 // tilework-archs: 90a
 // Products of f32 factors rounded to the 11 bits of TF32: instances of tilework/matmul/wgmma_kernel.h on what the pass of
-// tilework/matmul/split_pass.h has made of them. src/backend/cuda/matmul/tf32.rs has the same tiles.
+// tilework/matmul/split_pass.h has made of them. src/backend/cuda/matmul/tf32_pass.rs has the same tiles.
 #include "tilework/matmul/split_conclude.h"
 #include "tilework/matmul/split_rescale.h"
 #include "tilework/matmul/wgmma_kernel.h"
@@ -8,7 +8,7 @@
 namespace tw {
 
 // f16 has as many bits as TF32, and a power of two for each row of a factor gives it the range.
-struct Tf32Sums {
+struct Tf32PassRescale {
     using Out = float;
     static constexpr WgmmaEnding ENDING = WGMMA_EPILOGUE;
     const TwSplit& s;
@@ -26,15 +26,22 @@ struct Tf32Sums {
     }
 };
 
+template <int CONSUMERS, int N>
+struct Tf32PassTile : WgmmaTile<CONSUMERS, N> {
+    static constexpr bool BOXES_WIDE = true;
+    static constexpr int LOADING_REGISTERS = 56;
+    static constexpr int MULTIPLYING_REGISTERS = 224;
+};
+
 }  // namespace tw
 
-#define TW_TF32_KERNEL(NAME, ...)                                                                                 \
-    using Tf32_##NAME = tw::WgmmaTile<__VA_ARGS__>;                                                               \
-    extern "C" __global__ void __launch_bounds__(Tf32_##NAME::THREADS, 1)                                         \
-        matmul_wgmma_tf32_##NAME(const __grid_constant__ tw::TensorMap a, const __grid_constant__ tw::TensorMap b, \
-                                 const __grid_constant__ TwSplit s) {                                             \
-        tw::wgmma_matmul<Tf32_##NAME, tw::K_MAJOR, tw::K_MAJOR>(                                                  \
-            {a, b, a, a, a}, s.product, tw::WgmmaSums<tw::f16, tw::K_MAJOR, tw::K_MAJOR>(), tw::Tf32Sums{s});     \
+#define TW_TF32_KERNEL(NAME, ...)                                                                                       \
+    using Tf32_##NAME = tw::Tf32PassTile<__VA_ARGS__>;                                                                  \
+    extern "C" __global__ void __launch_bounds__(Tf32_##NAME::THREADS, 1)                                               \
+        matmul_wgmma_tf32_##NAME(const __grid_constant__ tw::TensorMap a, const __grid_constant__ tw::TensorMap b,      \
+                                 const __grid_constant__ tw::TensorMap out, const __grid_constant__ TwSplit s) {        \
+        tw::wgmma_matmul<Tf32_##NAME, tw::K_MAJOR, tw::K_MAJOR>(                                                        \
+            {a, b, out, a, a}, s.product, tw::WgmmaSums<tw::f16, tw::K_MAJOR, tw::K_MAJOR>(), tw::Tf32PassRescale{s});  \
     }
 
 TW_TF32_KERNEL(128x256, 2, 256)

@@ -201,9 +201,13 @@ fn want<I: Iterator<Item = (f64, f64)>>(pairs: impl Fn() -> I, precision: Precis
     let k = pairs().count();
     // Sums of subnormal numbers lose up to half their unit at every step.
     let subnormal = k as f64 * 2f64.powi(-150);
-    // Two factors rounded to 11 bits; integers of this size have fewer.
-    let rounding = if precision == Precision::Tf32 { 2.0 * 2f64.powi(-11) * (1.0 + 2f64.powi(-6)) } else { 0.0 };
+    // Two factors rounded to nearest, to 11 bits or a multiple of 2^-136, the least number of TF32; integers of this size have fewer bits.
+    let off = |x: f64| (x.abs() * 2f64.powi(-11)).max(x.abs().min(2f64.powi(-137)));
+    let rounding = match precision {
+        Precision::Tf32 => pairs().map(|(a, b)| off(a) * b.abs() + off(b) * a.abs() + off(a) * off(b)).sum(),
+        _ => 0.0,
+    };
     let sum = sum_error::<f32>(split_roundings(k), magnitude) + subnormal;
-    let error = if integers { 0.0 } else { rounding * magnitude + sum };
+    let error = if integers { 0.0 } else { rounding + sum };
     rounded::<f32>(exact, error)
 }

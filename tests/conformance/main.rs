@@ -26,6 +26,7 @@ mod faults;
 mod inplace;
 mod matmul;
 mod matmul_scaled;
+mod matmul_tf32;
 mod norm;
 mod random;
 mod reduce;
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
     norm::cases(&mut suite);
     matmul::cases(&mut suite);
     matmul_scaled::cases(&mut suite);
+    matmul_tf32::cases(&mut suite);
     accuracy::cases(&mut suite);
     einsum::cases(&mut suite);
     random::cases(&mut suite);

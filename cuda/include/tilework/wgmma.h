@@ -1,4 +1,4 @@
-// Warpgroup matrix products of Hopper: 64 x N x 16, or x 32 of 8-bit factors, in shared memory, the accumulator in registers (sm_90a
+// Warpgroup matrix products of Hopper: 64 x N x 16, or x 32 of 8-bit factors or x 8 of TF32, in shared memory, the accumulator in registers (sm_90a
 // alone).
 //
 // The accumulator of thread t of the warpgroup: with warp w = t / 32 and lane l = t mod 32, register i holds
@@ -37,6 +37,10 @@ struct Wgmma;
 // In place of T, the types of two 8-bit factors; both run along k.
 template <typename A, typename B>
 struct Fp8Pair;
+
+// In place of T: f32 whose last 13 bits the instruction ignores; both factors run along k. The rows of a may also be in registers: in
+// a[i] of the thread, row 16 w + l / 4 + 8 (i mod 2), k = l mod 4 + 4 (i / 2).
+struct Tf32;
 
 #define TW_REGISTERS_64 \
         "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, " \
@@ -110,6 +114,32 @@ TW_WGMMA_PAIR(f8e4m3, f8e5m2, "e4m3.e5m2")
 TW_WGMMA_PAIR(f8e5m2, f8e4m3, "e5m2.e4m3")
 TW_WGMMA_PAIR(f8e5m2, f8e5m2, "e5m2.e5m2")
 
+// The last three are the operands where a is in registers: four of those, b, the predicate.
+#define TW_WGMMA_TF32(N, DESC_A, DESC_B, ACCUMULATE, A, DESC_B_AFTER, ACCUMULATE_AFTER)                                    \
+    template <>                                                                                                            \
+    struct Wgmma<Tf32, N, K_MAJOR, K_MAJOR> {                                                                              \
+        static __device__ __forceinline__ void product(float (&d)[N / 2], uint64_t a, uint64_t b, bool accumulate) {       \
+            asm volatile("{\n\t.reg .pred keep;\n\tsetp.ne.b32 keep, " ACCUMULATE ", 0;\n\t"                             \
+                         "wgmma.mma_async.sync.aligned.m64n" #N "k8.f32.tf32.tf32 {" TW_REGISTERS_##N "}, "                 \
+                         DESC_A ", " DESC_B ", keep, 1, 1;\n\t}"                                                          \
+                         : TW_ACCUMULATOR_##N                                                                              \
+                         : "l"(a), "l"(b), "r"(int(accumulate)));                                                          \
+        }                                                                                                                  \
+        static __device__ __forceinline__ void product(float (&d)[N / 2], const uint32_t (&a)[4], uint64_t b,              \
+                                                       bool accumulate) {                                                  \
+            asm volatile("{\n\t.reg .pred keep;\n\tsetp.ne.b32 keep, " ACCUMULATE_AFTER ", 0;\n\t"                       \
+                         "wgmma.mma_async.sync.aligned.m64n" #N "k8.f32.tf32.tf32 {" TW_REGISTERS_##N "}, "                 \
+                         "{" A "}, " DESC_B_AFTER ", keep, 1, 1;\n\t}"                                                    \
+                         : TW_ACCUMULATOR_##N                                                                              \
+                         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(int(accumulate)));                      \
+        }                                                                                                                  \
+    };
+TW_WGMMA_TF32(64, "%32", "%33", "%34", "%32, %33, %34, %35", "%36", "%37")
+TW_WGMMA_TF32(128, "%64", "%65", "%66", "%64, %65, %66, %67", "%68", "%69")
+TW_WGMMA_TF32(192, "%96", "%97", "%98", "%96, %97, %98, %99", "%100", "%101")
+TW_WGMMA_TF32(256, "%128", "%129", "%130", "%128, %129, %130, %131", "%132", "%133")
+
+#undef TW_WGMMA_TF32
 #undef TW_WGMMA_PAIR
 #undef TW_WGMMA_FP8
 #undef TW_WGMMA

@@ -36,6 +36,8 @@ pub(crate) struct BoxedTensor {
     pub boxes: [u32; 5],
     /// How the box lies in shared memory. With a swizzle, the innermost box length is at most that many bytes.
     pub swizzle: Swizzle,
+    /// Whether f32 is rounded to TF32 on the way to shared memory.
+    pub rounded: bool,
 }
 
 impl BoxedTensor {
@@ -59,8 +61,9 @@ impl BoxedTensor {
 }
 
 /// The accelerator's name of an element type. Signedness does not matter to a copy.
-fn map_type(dtype: DType) -> MapType {
-    match dtype {
+fn map_type(tensor: &BoxedTensor) -> MapType {
+    match tensor.dtype {
+        DType::F32 if tensor.rounded => MapType::CU_TENSOR_MAP_DATA_TYPE_TFLOAT32,
         DType::F32 => MapType::CU_TENSOR_MAP_DATA_TYPE_FLOAT32,
         DType::F64 => MapType::CU_TENSOR_MAP_DATA_TYPE_FLOAT64,
         DType::F16 => MapType::CU_TENSOR_MAP_DATA_TYPE_FLOAT16,
@@ -132,7 +135,7 @@ impl Cuda {
         let code = unsafe {
             sys::cuTensorMapEncodeTiled(
                 &mut map,
-                map_type(tensor.dtype),
+                map_type(tensor),
                 tensor.rank as u32,
                 tensor.pointer as *mut c_void,
                 tensor.lengths.as_ptr(),
@@ -164,6 +167,7 @@ mod tests {
             strides: [0, 2 * stride, 0, 0, 0],
             boxes: [boxes[1], boxes[0], 1, 1, 1],
             swizzle: Swizzle::CU_TENSOR_MAP_SWIZZLE_128B,
+            rounded: false,
         }
     }
 

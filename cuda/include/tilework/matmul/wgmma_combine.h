@@ -49,7 +49,8 @@ struct WgmmaOwned {
             Epilogue<Out> epilogue(p, work.outer * p.batch[1] + work.inner);
 #pragma unroll 1
             for (uint32_t i = threadIdx.x % 128; i < 64 * owned; i += 128) {
-                uint32_t row = i / owned, eight = i % owned;
+                uint2 place = wgmma_place<Tile>(p, i, owned);
+                uint32_t row = place.x, eight = place.y;
                 float run[8];
 #pragma unroll
                 for (int j = 0; j < 2; ++j) wgmma_read_wide(staging() + wgmma_wide_chunk(row, 2 * eight + j), run + 4 * j);

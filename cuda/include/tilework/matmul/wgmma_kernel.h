@@ -16,6 +16,7 @@
 #include "tilework/dependent.h"
 #include "tilework/matmul/wgmma_combine.h"
 #include "tilework/matmul/wgmma_output.h"
+#include "tilework/matmul/wgmma_store_wide.h"
 #include "tilework/mbarrier.h"
 #include "tilework/tma.h"
 #include "tilework/wgmma.h"
@@ -82,15 +83,15 @@ struct WgmmaUnscaled {
 // of tiles. Small factors alone: large ones take longer than that, and would be in the way of the other kernel.
 template <class Tile, Major A, Major B>
 __device__ __forceinline__ void wgmma_prefetch(const WgmmaMaps& maps, const TwMatmul& p, const WgmmaCluster& cluster, const WgmmaWork& work) {
-    uint64_t elements = (p.m + p.n) * p.k;
-    if (elements < (1 << 18) || elements > (1 << 22)) return;
+    uint64_t bytes = (p.m + p.n) * p.k * (128 / Tile::K);
+    if (bytes < (1 << 19) || bytes >= (1 << 23)) return;
     int m = int(work.m) * Tile::M, n = int(work.n) * Tile::N;
     auto outer = [&](const TwMatrix& x) { return x.batch[0] ? int(work.outer) : 0; };
     auto inner = [&](const TwMatrix& x) { return x.batch[1] ? int(work.inner) : 0; };
     for (uint32_t block = work.begin + work.n; block < work.end; block += p.tiles_n) {
         int k = int(block) * Tile::K;
-        for (int i = 0; i < (A == K_MAJOR ? 1 : Tile::M / 64); ++i) {
-            tma_prefetch_box(maps.a, A == K_MAJOR ? k : m + 64 * i, A == K_MAJOR ? m : k, inner(p.a), outer(p.a));
+        for (int i = 0; i < (A == K_MAJOR ? 1 : Tile::M / Tile::K); ++i) {
+            tma_prefetch_box(maps.a, A == K_MAJOR ? k : m + Tile::K * i, A == K_MAJOR ? m : k, inner(p.a), outer(p.a));
         }
     }
     // A box of b is a cluster's share of it.
@@ -98,8 +99,8 @@ __device__ __forceinline__ void wgmma_prefetch(const WgmmaMaps& maps, const TwMa
     for (uint32_t block = work.begin + work.m; block < work.end; block += p.tiles_m) {
         int k = int(block) * Tile::K;
         for (int from = 0; from < lines * int(cluster.rows); from += lines) {
-            for (int i = 0; i < (B == K_MAJOR ? 1 : Tile::PIECES); ++i) {
-                tma_prefetch_box(maps.b, B == K_MAJOR ? k : n + 64 * i, B == K_MAJOR ? n + from : k + from, inner(p.b), outer(p.b));
+            for (int i = 0; i < (B == K_MAJOR ? 1 : (Tile::N + Tile::K - 1) / Tile::K); ++i) {
+                tma_prefetch_box(maps.b, B == K_MAJOR ? k : n + Tile::K * i, B == K_MAJOR ? n + from : k + from, inner(p.b), outer(p.b));
             }
         }
     }
@@ -109,15 +110,23 @@ __device__ __forceinline__ void wgmma_prefetch(const WgmmaMaps& maps, const TwMa
 template <class Tile, Major A, Major B, bool EPILOGUE>
 __device__ __forceinline__ void wgmma_produce(const WgmmaMaps& maps, const TwMatmul& p, const WgmmaCluster& cluster, uint32_t shared,
                                               uint32_t first, uint32_t step, uint32_t items, uint32_t depth) {
+    // K elements are a row of 128 bytes, whichever way a factor runs.
     constexpr int M = Tile::M, N = Tile::N, K = Tile::K;
-    static_assert((B == K_MAJOR ? N : 64 * Tile::PIECES) * 128 <= Tile::B_BYTES, "a stage holds what is loaded of b");
+    constexpr int COLUMNS = B == K_MAJOR ? N : (N + K - 1) / K * K;
+    static_assert(COLUMNS * 128 <= Tile::B_BYTES, "a stage holds what is loaded of b");
     uint32_t barriers = shared + Tile::BARRIERS;
     // This block's share of b: columns where it runs along k, else lines of k.
     uint32_t b_from = (B == K_MAJOR ? N : K) / cluster.rows * cluster.row;
     uint16_t peers = cluster.peers();
     // Where a has fewer rows than a tile, its boxes do too; the rows of sums beyond them are made of what was there before, and not written.
-    uint32_t a_rows = A == K_MAJOR && p.m < M ? (uint32_t(p.m) + 7) & ~7u : M;
-    uint32_t bytes = (B == K_MAJOR ? N : 64 * Tile::PIECES) * 128 + a_rows * (Tile::A_BYTES / M);
+    // Columns of b likewise, where the tile says so.
+    auto rows = [](Major major, uint64_t length) {
+        uint32_t unit = major == K_MAJOR ? 8 : K;
+        return (uint32_t(length) + unit - 1) / unit * unit;
+    };
+    uint32_t a_rows = (A == K_MAJOR || Tile::TRIMS) && p.m < M ? rows(A, p.m) : M;
+    uint32_t b_rows = Tile::TRIMS && cluster.rows == 1 && p.n < N ? rows(B, p.n) : COLUMNS;
+    uint32_t bytes = (a_rows + b_rows) * 128;
     auto load_b = [&](uint32_t to, uint32_t arrived, int x, int y, int inner, int outer) {
         if (cluster.rows == 1) {
             tma_load(to, maps.b, arrived, x, y, inner, outer);
@@ -146,8 +155,9 @@ __device__ __forceinline__ void wgmma_produce(const WgmmaMaps& maps, const TwMat
                 tma_load(to, maps.a, arrived, k, m, inner(p.a), outer(p.a));
             } else {
 #pragma unroll
-                for (int i = 0; i < M / 64; ++i) {
-                    tma_load(to + i * 8192, maps.a, arrived, m + 64 * i, k, inner(p.a), outer(p.a));
+                for (int i = 0; i < M / K; ++i) {
+                    if (Tile::TRIMS && i * K >= a_rows) break;
+                    tma_load(to + i * K * 128, maps.a, arrived, m + K * i, k, inner(p.a), outer(p.a));
                 }
             }
             to += Tile::A_BYTES + b_from * 128;
@@ -155,8 +165,9 @@ __device__ __forceinline__ void wgmma_produce(const WgmmaMaps& maps, const TwMat
                 load_b(to, arrived, k, n + int(b_from), inner(p.b), outer(p.b));
             } else {
 #pragma unroll
-                for (int i = 0; i < Tile::PIECES; ++i) {
-                    load_b(to + i * 8192, arrived, n + 64 * i, k + int(b_from), inner(p.b), outer(p.b));
+                for (int i = 0; i < COLUMNS / K; ++i) {
+                    if (Tile::TRIMS && i * K >= b_rows) break;
+                    load_b(to + i * K * 128, arrived, n + K * i, k + int(b_from), inner(p.b), outer(p.b));
                 }
             }
         }
@@ -220,7 +231,7 @@ __device__ __forceinline__ void wgmma_matmul(const WgmmaMaps& maps, const TwMatm
     if (!rescale.applies()) return;
 
     if (group == 0) {
-        if constexpr (Tile::CONSUMERS == 2) registers_release<40>();
+        if constexpr (Tile::CONSUMERS == 2) registers_release<Tile::LOADING_REGISTERS>();
         constexpr bool EPILOGUE = !Tile::SPLIT && Rescale::ENDING == WGMMA_EPILOGUE;
         if (warp == 0 && elect_one()) {
             wgmma_produce<Tile, A, B, EPILOGUE>(maps, p, cluster, shared, first, step, items, depth);
@@ -230,7 +241,7 @@ __device__ __forceinline__ void wgmma_matmul(const WgmmaMaps& maps, const TwMatm
             cluster_barrier_relaxed();
         }
     } else {
-        if constexpr (Tile::CONSUMERS == 2) registers_acquire<232>();
+        if constexpr (Tile::CONSUMERS == 2) registers_acquire<Tile::MULTIPLYING_REGISTERS>();
         float d[N / 2];
 
         for (uint32_t index = first; index < items; index += step) {
@@ -250,6 +261,8 @@ __device__ __forceinline__ void wgmma_matmul(const WgmmaMaps& maps, const TwMatm
                 } else {
                     wgmma_store<Out>(d, w, maps.out, work);
                 }
+            } else if (Tile::BOXES_WIDE && p.boxed & TW_BOXED_OUT) {
+                if constexpr (Tile::BOXES_WIDE) wgmma_store_wide(d, w, maps.out, p, work);
             } else {
                 wgmma_write<Out>(d, w, p, work);
             }

@@ -250,6 +250,13 @@ __device__ __forceinline__ void wgmma_write_eight(const Epilogue<T>& epilogue, i
     }
 }
 
+// The row and the group of eight columns that belong to number `i` of 64 rows of so many groups: in the order of the output's memory.
+template <class Tile>
+__device__ __forceinline__ uint2 wgmma_place(const TwMatmul& p, uint32_t i, uint32_t groups) {
+    if (Tile::BY_COLUMNS && p.out.column != 1) return make_uint2(i % 64, i / 64);
+    return make_uint2(i / groups, i % groups);
+}
+
 template <typename T, class Tile>
 __device__ __forceinline__ void wgmma_write(const float (&d)[Tile::N / 2], const WgmmaWarp<Tile>& w, const TwMatmul& p,
                                             const WgmmaWork& work) {
@@ -275,7 +282,8 @@ __device__ __forceinline__ void wgmma_write(const float (&d)[Tile::N / 2], const
         Epilogue<T> epilogue(p, work.outer * p.batch[1] + work.inner);
 #pragma unroll 1
         for (uint32_t i = threadIdx.x % 128; i < 64 * 8; i += 128) {
-            uint32_t row = i / 8, eight = i % 8;
+            uint2 place = wgmma_place<Tile>(p, i, 8);
+            uint32_t row = place.x, eight = place.y;
             float run[8];
 #pragma unroll
             for (int j = 0; j < 2; ++j) wgmma_read_wide(wide + wgmma_wide_chunk(row, 2 * eight + j), run + 4 * j);

@@ -12,10 +12,18 @@ struct WgmmaTile {
     static constexpr int CONSUMERS = CONSUMERS_;
     static constexpr int N = N_;
     static constexpr bool SPLIT = SPLIT_;
+    // Whether no more columns of b are loaded than there are, nor rows of a that runs along them.
+    static constexpr bool TRIMS = false;
+    // Whether an output of f32 leaves by boxes where it can, and whether it may run down its columns.
+    static constexpr bool BOXES_WIDE = false;
+    static constexpr bool BY_COLUMNS = false;
 
     static constexpr int M = 64 * CONSUMERS;
     static constexpr int K = WGMMA_ROW;
     static constexpr int THREADS = 128 * (CONSUMERS + 1);
+    // Of each thread that loads, and of each that multiplies, where there are two warpgroups of those.
+    static constexpr int LOADING_REGISTERS = 40;
+    static constexpr int MULTIPLYING_REGISTERS = 232;
     static constexpr uint32_t A_BYTES = M * K * 2;
     static constexpr uint32_t B_BYTES = HELD_COLUMNS * K * 2;
     static constexpr uint32_t STAGE_BYTES = A_BYTES + B_BYTES;

@@ -7,6 +7,7 @@ use super::choose_wide::{choose_f32, choose_f64};
 use super::problem::Problem;
 use super::wgmma_plan::{Plan, plan};
 use super::{burst, skinny};
+use crate::backend::Precision;
 use crate::backend::cuda::abi::TwMatrix;
 use crate::dtype::DType;
 
@@ -26,6 +27,8 @@ pub(super) struct Gpu {
     pub has_mma: bool,
     /// Whether there is code of the kernels of `split.rs` for this GPU.
     pub has_split: bool,
+    /// The same of `tf32.rs`.
+    pub has_tf32: bool,
 }
 
 /// A kernel, down to its tile.
@@ -49,8 +52,10 @@ pub(super) enum Choice {
     Mma,
     /// f32 on Hopper's tensor cores, as accurate as ordinary arithmetic.
     Split(Tile),
-    /// The same with factors rounded to 11 bits.
+    /// f32 as TF32.
     Tf32(Plan),
+    /// The same on factors that a pass has rounded.
+    Tf32Pass(Plan),
     /// Hopper's warpgroup products.
     Wgmma(Plan),
 }
@@ -88,6 +93,9 @@ impl Tile {
 
 /// Stages of k that a block of `skinny.rs` reads one after another without much loss.
 const FEW_STAGES: u64 = 8;
+
+/// Rows of f32 that take less arithmetic than memory.
+const FEW_ROWS: u64 = 4;
 
 /// The kernel for `problem`, or `None` where the GPU has none for its dtype.
 pub(super) fn choose(problem: &Problem, gpu: &Gpu) -> Option<Choice> {
@@ -137,11 +145,14 @@ fn skinny(problem: &Problem, gpu: &Gpu) -> Option<Choice> {
     if !gpu.has_skinny || rows > skinny::most_rows(problem.dtype) || !can_box(problem) {
         return None;
     }
+    if problem.precision == Precision::Tf32 && gpu.has_tf32 && rows > FEW_ROWS {
+        return None;
+    }
     // The rows are read along k alone.
     let transpose = p.m > p.n;
     let along_k = if transpose { p.b.row == 1 } else { p.a.column == 1 };
     // Many rows of f32 take their arithmetic.
-    let least = if problem.dtype == DType::F32 && rows > 4 { 2 } else { 1 };
+    let least = if problem.dtype == DType::F32 && rows > FEW_ROWS { 2 } else { 1 };
     let blocks = columns.div_ceil(skinny::COLUMNS.into()) * batch(problem);
     let stages = p.k.div_ceil(skinny::depth(problem.dtype).into());
     let shared = share_depth(blocks, stages, least, gpu.multiprocessors);
@@ -190,7 +201,6 @@ fn is_boxable(dtype: DType, x: &TwMatrix, [rows, columns]: [u64; 2]) -> bool {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::backend::Precision;
     use crate::backend::cuda::abi::TwMatmul;
 
     pub(in super::super) const H200: Gpu = Gpu {
@@ -201,6 +211,7 @@ pub(super) mod tests {
         has_batch: true,
         has_mma: true,
         has_split: true,
+        has_tf32: true,
     };
 
     pub(in super::super) fn problem(dtype: DType, m: u64, n: u64, k: u64) -> Problem {
@@ -250,6 +261,7 @@ pub(super) mod tests {
             has_batch: false,
             has_mma: true,
             has_split: false,
+            has_tf32: false,
         };
         assert_eq!(choose(&problem(DType::F16, 1024, 1024, 1024), &ampere), Some(Choice::Mma));
         let turing = Gpu {
@@ -260,6 +272,7 @@ pub(super) mod tests {
             has_batch: false,
             has_mma: false,
             has_split: false,
+            has_tf32: false,
         };
         assert_eq!(choose(&problem(DType::F16, 1024, 1024, 1024), &turing), None);
     }
@@ -278,6 +291,7 @@ pub(super) mod tests {
             has_batch: false,
             has_mma: true,
             has_split: false,
+            has_tf32: false,
         };
         assert_eq!(choose(&problem(DType::BF16, 1, 4096, 4096), &ampere), Some(Choice::Row));
     }

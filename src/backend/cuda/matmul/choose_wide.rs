@@ -10,10 +10,12 @@ use super::choose::{Choice, Gpu, Tile, batch, can_box};
 use super::problem::Problem;
 use super::ring::DEPTH;
 use super::split::can_split;
+use super::tf32;
 use super::wgmma_plan::plan_whole;
 use super::{batch, parts};
 use crate::backend::Precision;
 use crate::backend::cuda::abi::TwMatrix;
+use crate::dtype::DType;
 
 /// What a kernel's tile costs.
 struct Cost {
@@ -71,9 +73,11 @@ const SPLIT: [Cost; 2] = [cost(Tile::T128x128, 18.6, 0.0, 0.0), cost(Tile::T64x1
 const SPLIT_LINE: f64 = 0.00326;
 const SPLIT_LAUNCHES: f64 = 16_300.0;
 
-/// What the pass and the launches of `tf32.rs` cost beside its product: of all, and for each element of the factors.
+/// What the pass and the launches of `tf32_pass.rs` cost beside its product: of all, and for each element of the factors; and how much longer
+/// the product takes than one of f16 whose output is half as large.
 const TF32_LAUNCHES: f64 = 9000.0;
-const TF32_ELEMENT: f64 = 0.0018;
+const TF32_ELEMENT: f64 = 0.0019;
+const TF32_PRODUCT: f64 = 1.4;
 
 /// The least k for which its error was below that of ordinary arithmetic, mean and greatest, on every kind of numbers tried
 /// (docs/kernels/matmul.md): the errors of ordinary sums grow with k.
@@ -122,11 +126,17 @@ pub(super) fn choose_f32(problem: &Problem, gpu: &Gpu) -> Choice {
             best.consider(Choice::Split(cost.tile), time(problem, gpu, cost, 1) + pass);
         }
     }
+    if problem.precision == Precision::Tf32
+        && gpu.has_tf32
+        && let Some((time, plan)) = tf32::plan(problem, gpu.multiprocessors)
+    {
+        best.consider(Choice::Tf32(plan), time);
+    }
     // Blocks of the pass have hundreds of k; short ones would be mostly empty.
     if problem.precision == Precision::Tf32 && gpu.has_split && p.k >= SPLIT_DEPTH && can_split(problem) {
-        let (time, plan) = plan_whole(problem, gpu.multiprocessors);
+        let (time, plan) = plan_whole(&Problem { dtype: DType::F16, ..*problem }, gpu.multiprocessors);
         let pass = lines(problem) * p.k as f64 * TF32_ELEMENT + TF32_LAUNCHES;
-        best.consider(Choice::Tf32(plan), time + pass);
+        best.consider(Choice::Tf32Pass(plan), TF32_PRODUCT * time + pass);
     }
     best.choice
 }
@@ -209,7 +219,6 @@ mod tests {
     use super::super::choose::choose;
     use super::super::choose::tests::{H200, chosen, fused, problem};
     use super::*;
-    use crate::dtype::DType;
 
     fn dmma(m: u64, n: u64, k: u64) -> (Tile, u32) {
         match chosen(DType::F64, m, n, k) {

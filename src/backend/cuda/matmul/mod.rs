@@ -21,6 +21,7 @@ mod skinny;
 mod skinny_fp8;
 mod split;
 mod tf32;
+mod tf32_pass;
 mod wgmma;
 mod wgmma_plan;
 
@@ -65,6 +66,7 @@ pub(super) fn matmul(cuda: &Cuda, op: Matmul, out: Operand) -> Result<()> {
         has_batch: dtype == DType::F32 && kernels::has_module(context, batch::MODULE),
         has_mma: context.capability >= 80,
         has_split: dtype == DType::F32 && kernels::has_module(context, split::MODULE),
+        has_tf32: dtype == DType::F32 && kernels::has_module(context, tf32::MODULE),
     };
     for problem in problems(&op, &out) {
         match choose(&problem, &gpu) {
@@ -78,6 +80,7 @@ pub(super) fn matmul(cuda: &Cuda, op: Matmul, out: Operand) -> Result<()> {
             Some(Choice::Mma) => mma::launch(cuda, &problem)?,
             Some(Choice::Split(tile)) => split::launch(cuda, &problem, tile)?,
             Some(Choice::Tf32(plan)) => tf32::launch(cuda, &problem, plan)?,
+            Some(Choice::Tf32Pass(plan)) => tf32_pass::launch(cuda, &problem, plan)?,
             Some(Choice::Wgmma(plan)) => wgmma::launch(cuda, &problem, plan)?,
             None => {
                 let reason = "16-bit products need tensor cores of compute capability 8.0 or later; cast to f32";

@@ -66,6 +66,7 @@ impl Problem {
             strides: [0, stride(across), stride(x.batch[1]), stride(x.batch[0]), 0],
             boxes: [length, lines, 1, 1, 1],
             swizzle,
+            rounded: false,
         }
     }
 }

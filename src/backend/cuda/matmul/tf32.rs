@@ -1,56 +1,173 @@
-//! Products of f32 whose factors are rounded to TF32's 11 bits, on Hopper: `cuda/matmul/wgmma_tf32.cu`.
+//! Products of f32 as TF32 on Hopper: `cuda/matmul/tf32.cu`.
 //!
-//! Tensor cores multiply f16, which has as many bits, twice as fast as TF32, from any layout. So the pass of `split.rs` makes f16
-//! matrices of the factors, with a power of two for each row, and finds whether their elements allow it. What it finds stays on the
-//! device: for elements of too many magnitudes, infinities and NaN the kernel of ordinary arithmetic is launched too, and mostly returns
-//! at once.
+//! The kernel reads a either way, and b along k; where neither runs along k it turns b, a stage at a time. Where a alone does, the
+//! transpose is computed, whose output the kernel writes by columns.
 
 use super::OP;
-use super::choose::Tile;
-use super::problem::Problem;
-use super::split::{self, Pass};
-use super::wgmma;
-use super::wgmma_plan::{INSTANCES, Plan, WHOLE};
+use super::choose::can_box;
+use super::problem::{Problem, transposed};
+use super::wgmma::{self, is_plain};
+use super::wgmma_plan::{Candidate, INSTANCES, Plan, candidate, plan_timed};
 use crate::backend::cuda::Cuda;
-use crate::backend::cuda::abi::{TwMatrix, TwSplitFactor};
+use crate::backend::cuda::abi::TW_BOXED_OUT;
 use crate::backend::cuda::kernels::{Entry, KernelSet};
+use crate::backend::cuda::tensor_map::{BoxedTensor, Swizzle};
 use crate::dtype::DType;
 use crate::error::Result;
 
-static KERNELS: KernelSet<WHOLE> = KernelSet::new(|index| Entry {
-    module: "matmul/wgmma_tf32",
-    name: format!("matmul_wgmma_tf32_{}", INSTANCES[index].name),
+/// The module with the kernels.
+pub(super) const MODULE: &str = "matmul/tf32";
+
+/// Which way the factors run, in the kernels' names.
+const LAYOUTS: [&str; 3] = ["nt", "tn", "tt"];
+
+/// Instances of the shared table that there are.
+const COUNT: usize = INSTANCES.len();
+
+static KERNELS: KernelSet<{ COUNT * LAYOUTS.len() }> = KernelSet::new(|index| {
+    let (instance, layout) = (INSTANCES[index / LAYOUTS.len()].name, LAYOUTS[index % LAYOUTS.len()]);
+    Entry { module: MODULE, name: format!("matmul_tf32_{instance}_{layout}") }
 });
 
-/// Launches the pass, the product in tiles of `plan`, and what stands in for it.
-pub(super) fn launch(cuda: &Cuda, problem: &Problem, plan: Plan) -> Result<()> {
-    let mut prepared = split::prepare(cuda, problem, Tile::T128x128)?;
-    prepared.pass(cuda, Pass::Matrices)?;
+/// Into [`INSTANCES`].
+const T128X256: usize = 0;
+const T128X192: usize = 1;
+const T128X128: usize = 2;
+const T128X64: usize = 3;
+const T64X128: usize = 4;
+const T64X64: usize = 5;
+const T128X128_SPLIT: usize = 6;
+const T64X64_SPLIT: usize = 7;
+const T128X64_SPLIT: usize = 9;
+const T64X128_SPLIT: usize = 11;
 
-    let [a, b] = &prepared.split.factors;
-    let length = i64::from(prepared.split.depth) * split::DEPTH as i64;
-    let mut parameters = problem.parameters;
-    parameters.a = TwMatrix { row: length, column: 1, ..matrices(a, length) };
-    parameters.b = TwMatrix { row: 1, column: length, ..matrices(b, length) };
-    let halves = Problem { dtype: DType::F16, parameters, ..*problem };
-    let arranged = wgmma::arrange(cuda, &halves, plan, DType::F32, |_| KERNELS.get(cuda, OP, plan.instance))?;
-    let ordinary = std::mem::replace(&mut prepared.split.product, arranged.parameters);
-    let launch = arranged.launch;
-    // SAFETY: the entry takes two maps and one TwSplit, and as much shared memory as its buffers need; the maps reach the matrices
-    // that the pass has written, all of k of each row. A tile that sticks out reads shifts beyond a matrix's rows, at most 255: there
-    // the workspace goes on, and what comes of them is not written.
-    unsafe { cuda.launch_with_maps(OP, &launch, &[&arranged.maps[0], &arranged.maps[1]], &prepared.split)? };
+/// For both factors along k. Fitted to measurements on one GPU (`docs/kernels/matmul.md`).
+const STRAIGHT: [Candidate; 13] = [
+    candidate(T128X256, [2, 1], [655.0, 1500.0, 3500.0]),
+    candidate(T128X256, [1, 1], [660.0, 1500.0, 3500.0]),
+    candidate(T128X192, [1, 1], [490.0, 1500.0, 3500.0]),
+    candidate(T128X128, [1, 1], [350.0, 900.0, 3000.0]),
+    candidate(T128X64, [1, 1], [290.0, 500.0, 2900.0]),
+    candidate(T64X128, [1, 1], [250.0, 500.0, 3400.0]),
+    candidate(T64X64, [1, 1], [225.0, 300.0, 2700.0]),
+    candidate(T128X128_SPLIT, [1, 2], [350.0, 6000.0, 3000.0]),
+    candidate(T128X64_SPLIT, [1, 2], [290.0, 4500.0, 2500.0]),
+    candidate(T64X128_SPLIT, [1, 2], [255.0, 6000.0, 3000.0]),
+    candidate(T64X64_SPLIT, [1, 2], [225.0, 3500.0, 2500.0]),
+    candidate(T64X64_SPLIT, [1, 4], [225.0, 6000.0, 2500.0]),
+    candidate(T64X64_SPLIT, [1, 8], [225.0, 3500.0, 2500.0]),
+];
+/// For b along k alone.
+const HALF: [Candidate; 13] = [
+    candidate(T128X256, [2, 1], [655.0, 1500.0, 3500.0]),
+    candidate(T128X256, [1, 1], [660.0, 1500.0, 3500.0]),
+    candidate(T128X192, [1, 1], [500.0, 1500.0, 3500.0]),
+    candidate(T128X128, [1, 1], [385.0, 900.0, 3000.0]),
+    candidate(T128X64, [1, 1], [320.0, 500.0, 2900.0]),
+    candidate(T64X128, [1, 1], [255.0, 500.0, 3400.0]),
+    candidate(T64X64, [1, 1], [225.0, 300.0, 2700.0]),
+    candidate(T128X128_SPLIT, [1, 2], [385.0, 6000.0, 3000.0]),
+    candidate(T128X64_SPLIT, [1, 2], [320.0, 5000.0, 2500.0]),
+    candidate(T64X128_SPLIT, [1, 2], [255.0, 6000.0, 3000.0]),
+    candidate(T64X64_SPLIT, [1, 2], [300.0, 3500.0, 2500.0]),
+    candidate(T64X64_SPLIT, [1, 4], [300.0, 6000.0, 2500.0]),
+    candidate(T64X64_SPLIT, [1, 8], [225.0, 3500.0, 2500.0]),
+];
+/// For b that is turned. Tiles of more columns lack the registers for that.
+const TURNED: [Candidate; 11] = [
+    candidate(T128X192, [1, 1], [755.0, 2000.0, 4000.0]),
+    candidate(T128X128, [1, 1], [560.0, 900.0, 3500.0]),
+    candidate(T128X64, [1, 1], [480.0, 500.0, 3000.0]),
+    candidate(T64X128, [1, 1], [540.0, 500.0, 3400.0]),
+    candidate(T64X64, [1, 1], [400.0, 300.0, 2700.0]),
+    candidate(T128X128_SPLIT, [1, 2], [560.0, 6000.0, 3000.0]),
+    candidate(T128X64_SPLIT, [1, 2], [480.0, 4500.0, 1000.0]),
+    candidate(T64X128_SPLIT, [1, 2], [540.0, 6000.0, 3000.0]),
+    candidate(T64X64_SPLIT, [1, 2], [400.0, 3500.0, 2500.0]),
+    candidate(T64X64_SPLIT, [1, 4], [400.0, 6000.0, 2500.0]),
+    candidate(T64X64_SPLIT, [1, 8], [345.0, 3500.0, 2500.0]),
+];
 
-    prepared.split.product = ordinary;
-    prepared.ordinary(cuda, problem)
+/// The problem, or its transpose where the kernels know that.
+fn turned(problem: &Problem) -> Problem {
+    match problem.layout() {
+        0 => Problem { parameters: transposed(&problem.parameters), ..*problem },
+        _ => *problem,
+    }
 }
 
-/// The matrices of f16 that the pass makes of a factor, but for their strides within.
-fn matrices(x: &TwSplitFactor, length: i64) -> TwMatrix {
-    let matrix = i64::from(x.blocks * x.height) * length;
-    let [outer, inner] = x.matrices;
-    // A factor that is broadcast has one matrix for all.
-    let stride = |count: u32, stride: i64| if count > 1 { stride } else { 0 };
-    let batch = [stride(outer, matrix * i64::from(inner)), stride(inner, matrix)];
-    TwMatrix { pointer: x.planes, batch, aligned: 1, ..TwMatrix::default() }
+/// The fastest plan, and its time in nanoseconds; `None` for factors that the kernels cannot read.
+pub(super) fn plan(problem: &Problem, multiprocessors: u32) -> Option<(f64, Plan)> {
+    let problem = turned(problem);
+    let candidates: &[Candidate] = match problem.layout() {
+        1 => &STRAIGHT,
+        2 => &TURNED,
+        _ => &HALF,
+    };
+    can_box(&problem).then(|| plan_timed(candidates, &problem, multiprocessors))
+}
+
+/// The output as the accelerator writes it, in pieces of 64 rows and 32 columns or, by columns, squares of 32: where there is nothing to do
+/// with the sums but that, and it can.
+pub(super) fn output_boxes(problem: &Problem) -> Option<BoxedTensor> {
+    let p = &problem.parameters;
+    let lines = if p.out.column == 1 { 64 } else { 32 };
+    let boxes = problem.boxes(&p.out, [p.m, p.n], [lines, 32], Swizzle::CU_TENSOR_MAP_SWIZZLE_128B);
+    let steps = [(p.out.row, p.m), (p.out.column, p.n)];
+    // Along one axis elements are neighbours, along the other each line has its place.
+    let lies = steps.iter().any(|step| step.0 == 1) && steps.iter().all(|&(stride, length)| stride != 0 || length == 1);
+    (is_plain(p) && lies && boxes.is_encodable()).then_some(boxes)
+}
+
+/// Launches what `plan` says.
+pub(super) fn launch(cuda: &Cuda, problem: &Problem, plan: Plan) -> Result<()> {
+    let problem = turned(problem);
+    let kernel = |_| KERNELS.get(cuda, OP, plan.instance * LAYOUTS.len() + problem.layout() - 1);
+    let mut arranged = wgmma::arrange(cuda, &problem, plan, DType::F32, kernel)?;
+    if let Some(boxes) = output_boxes(&problem) {
+        arranged.maps[2] = cuda.tensor_map(OP, &boxes)?;
+        arranged.parameters.boxed = TW_BOXED_OUT;
+    }
+    let [a, b, out, ..] = arranged.maps.each_ref().map(|map| &**map);
+    // SAFETY: the entry takes three maps and one TwMatmul, and as much shared memory as its buffers need; the maps reach what the
+    // operands' shapes reach, and so do the pointers of the output and the epilogue; the scratch holds every tile's sums, and the plan
+    // has no more tiles than there are counters.
+    unsafe { cuda.launch_with_maps(OP, &arranged.launch, &[a, b, out], &arranged.parameters) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::choose::choose;
+    use super::super::choose::tests::{H200, problem};
+    use super::*;
+    use crate::backend::Precision;
+    use crate::backend::cuda::matmul::choose::Choice;
+
+    fn rounded(m: u64, n: u64, k: u64) -> Problem {
+        Problem { precision: Precision::Tf32, ..problem(DType::F32, m, n, k) }
+    }
+
+    #[test]
+    fn small_products_need_no_pass() {
+        for size in [256, 512, 1024, 2048] {
+            assert!(matches!(choose(&rounded(size, size, size), &H200), Some(Choice::Tf32(_))), "{size}");
+        }
+        for (m, n, k) in [(128, 4096, 4096), (8192, 128, 8192), (64, 64, 65_536)] {
+            assert!(matches!(choose(&rounded(m, n, k), &H200), Some(Choice::Tf32(_))), "{m} x {n} x {k}");
+        }
+        for (m, n, k) in [(4096, 4096, 4096), (8192, 8192, 8192), (4096, 14_336, 4096), (4096, 4096, 14_336)] {
+            assert!(matches!(choose(&rounded(m, n, k), &H200), Some(Choice::Tf32Pass(_))), "{m} x {n} x {k}");
+        }
+        assert!(matches!(choose(&rounded(2047, 2047, 2047), &H200), Some(Choice::Tf32Pass(_))), "not aligned");
+    }
+
+    #[test]
+    fn the_kernel_reads_b_along_k_or_turns_it() {
+        assert_eq!(turned(&rounded(256, 512, 128)).layout(), 3, "nn is the transpose of tt");
+        let mut both = rounded(256, 512, 128);
+        (both.parameters.a.row, both.parameters.a.column) = (1, 256);
+        assert_eq!(turned(&both).layout(), 2);
+        (both.parameters.b.row, both.parameters.b.column) = (1, 128);
+        assert_eq!(turned(&both).layout(), 3);
+    }
 }

@@ -8,7 +8,7 @@ use super::{GROUP, OP, tiled};
 use crate::backend::cuda::abi::{self, TwMatmul, TwMatrix};
 use crate::backend::cuda::kernels::{Entry, Kernel, KernelSet};
 use crate::backend::cuda::launch::Launch;
-use crate::backend::cuda::tensor_map::{Swizzle, TensorMap};
+use crate::backend::cuda::tensor_map::{BoxedTensor, Swizzle, TensorMap};
 use crate::backend::cuda::{Buffer, Cuda};
 use crate::dtype::DType;
 use crate::error::Result;
@@ -75,10 +75,19 @@ pub(super) fn arrange(
     // A factor that runs along k is read in boxes as high as the tile, but no higher than the factor, the others in squares; of b, in a
     // block's share of them.
     let (rows, columns, depth) = (parameters.m, parameters.n, parameters.k);
-    let a_lines = if layout / 2 == 0 { m.min((rows as u32).next_multiple_of(8)) } else { ROW };
-    let b_lines = (if layout % 2 == 1 { n } else { ROW }) / plan.rows;
+    let side = row(problem.dtype);
+    let a_lines = if layout / 2 == 0 { m.min((rows as u32).next_multiple_of(8)) } else { side };
+    let b_lines = match layout % 2 {
+        // TF32's tiles load no more columns than there are.
+        1 if problem.dtype == DType::F32 && plan.rows == 1 => n.min((columns as u32).next_multiple_of(8)),
+        1 => n / plan.rows,
+        _ => side / plan.rows,
+    };
     let boxes = |x: &TwMatrix, shape, size| problem.boxes(x, shape, size, Swizzle::CU_TENSOR_MAP_SWIZZLE_128B);
-    let map = |x: &TwMatrix, shape, lines| cuda.tensor_map(OP, &boxes(x, shape, [lines, row(problem.dtype)]));
+    // The tensor cores multiply f32 as TF32.
+    let rounded = problem.dtype == DType::F32;
+    let map =
+        |x: &TwMatrix, shape, lines| cuda.tensor_map(OP, &BoxedTensor { rounded, ..boxes(x, shape, [lines, side]) });
     let a = map(&parameters.a, [rows, depth], a_lines)?;
     let b = map(&parameters.b, [depth, columns], b_lines)?;
 
@@ -144,7 +153,7 @@ pub(super) fn arrange(
 }
 
 /// Whether there is nothing to do with the products but to write them.
-fn is_plain(p: &TwMatmul) -> bool {
+pub(super) fn is_plain(p: &TwMatmul) -> bool {
     let absent = |x: &TwMatrix| x.pointer == 0;
     absent(&p.bias) && absent(&p.multiply) && absent(&p.c) && p.activation == 0 && p.alpha == u64::from(1f32.to_bits())
 }

@@ -72,8 +72,8 @@ impl Instance {
     }
 }
 
-/// The instances of `cuda/include/tilework/matmul/wgmma_instances.h`, and the first of 128 x 160, which 8-bit factors alone have.
-pub(super) const INSTANCES: [Instance; 11] = [
+/// The instances of `cuda/include/tilework/matmul/wgmma_instances.h`, the first of 128 x 160, which 8-bit factors alone have, and one of TF32.
+pub(super) const INSTANCES: [Instance; 12] = [
     Instance::new("128x256", 2, 256),
     Instance::new("128x192", 2, 192),
     Instance::new("128x128", 2, 128),
@@ -85,6 +85,7 @@ pub(super) const INSTANCES: [Instance; 11] = [
     Instance::new("128x160", 2, 160),
     Instance::new("128x64_split", 2, 64).split(),
     Instance::new("128x160", 2, 160).holding(192),
+    Instance::new("64x128_split", 1, 128).split(),
 ];
 
 /// The first so many of them compute all of k.
@@ -245,24 +246,24 @@ pub(super) fn plan(problem: &Problem, multiprocessors: u32) -> Plan {
 
 /// The same among some candidates.
 pub(super) fn plan_among(candidates: &[Candidate], problem: &Problem, multiprocessors: u32) -> Plan {
+    plan_timed(candidates, problem, multiprocessors).1
+}
+
+/// The same with its time in nanoseconds, none where the plan is forced.
+pub(super) fn plan_timed(candidates: &[Candidate], problem: &Problem, multiprocessors: u32) -> (f64, Plan) {
     if let Some((candidate, most)) = forced(candidates)
         && let Some((_, plan)) =
             (1..=most).rev().find_map(|splits| candidate.estimate(problem, multiprocessors, splits))
     {
-        return plan;
+        return (0.0, plan);
     }
-    fastest(problem, multiprocessors, candidates).1
+    fastest(problem, multiprocessors, candidates)
 }
 
 /// The fastest plan that does not split k, and its time in nanoseconds.
 pub(super) fn plan_whole(problem: &Problem, multiprocessors: u32) -> (f64, Plan) {
     let whole = CANDIDATES.partition_point(|candidate| candidate.instance < WHOLE);
-    if let Some((candidate, _)) = forced(&CANDIDATES[..whole])
-        && let Some((_, plan)) = candidate.estimate(problem, multiprocessors, 1)
-    {
-        return (0.0, plan);
-    }
-    fastest(problem, multiprocessors, &CANDIDATES[..whole])
+    plan_timed(&CANDIDATES[..whole], problem, multiprocessors)
 }
 
 fn fastest(problem: &Problem, multiprocessors: u32, candidates: &[Candidate]) -> (f64, Plan) {
