@@ -2,18 +2,20 @@
 //!
 //! What operations compute is the conformance suite's matter; here it is what happens around them.
 
+use half::bf16;
 use libtest_mimic::{Arguments, Failed, Trial};
 use tilework::{Device, Error, Tensor};
 
 type Case = fn(&Device) -> Result<(), Failed>;
 
-const CASES: [(&str, Case); 7] = [
+const CASES: [(&str, Case); 8] = [
     ("transfers_of_every_length_around_a_slot", transfers_of_every_length_around_a_slot),
     ("small_uploads_behind_a_busy_stream", small_uploads_behind_a_busy_stream),
     ("a_part_is_read_from_its_offset", a_part_is_read_from_its_offset),
     ("out_of_memory_and_on", out_of_memory_and_on),
     ("tensors_dropped_in_flight", tensors_dropped_in_flight),
     ("threads_share_a_device", threads_share_a_device),
+    ("threads_multiply_at_once", threads_multiply_at_once),
     ("trimming_gives_memory_back", trimming_gives_memory_back),
 ];
 
@@ -134,6 +136,42 @@ fn threads_share_a_device(device: &Device) -> Result<(), Failed> {
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..8).map(|thread| scope.spawn(move || work(thread))).collect();
         threads.into_iter().try_for_each(|thread| thread.join().unwrap_or_else(|_| Err("a thread panicked".into())))
+    })
+}
+
+/// Kernels that leave notes for each other in the same memory: products of f32 whose elements have few magnitudes and many, a deep k that
+/// is split between clusters, a sum in parts. What a thread gets beside the others is what it gets alone.
+fn threads_multiply_at_once(device: &Device) -> Result<(), Failed> {
+    const ROUNDS: usize = 40;
+    let few = Tensor::<f32>::randn((1024, 1024), 1, device)?;
+    let many = few.mul(8.0)?.exp()?.mul(&few)?;
+    let deep = [(64, 65_536), (65_536, 64)].map(|shape| Tensor::<bf16>::randn(shape, 2, device));
+    let [rows, columns] = deep;
+    let (rows, columns) = (rows?, columns?);
+    let long = Tensor::<f32>::randn(1 << 22, 3, device)?;
+    type Work<'a> = &'a (dyn Fn() -> tilework::Result<Tensor<f32>> + Sync);
+    let works: [Work; 4] =
+        [&|| few.matmul(&few), &|| many.matmul(&many), &|| rows.matmul(&columns)?.cast::<f32>(), &|| long.sum()];
+    let bits = |x: Tensor<f32>| Ok::<_, Error>(x.to_vec()?.into_iter().map(f32::to_bits).collect::<Vec<u32>>());
+    let alone = works.iter().map(|work| bits(work()?)).collect::<Result<Vec<_>, Error>>()?;
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = works
+            .iter()
+            .zip(&alone)
+            .enumerate()
+            .map(|(i, (work, alone))| {
+                scope.spawn(move || {
+                    (0..ROUNDS).try_for_each(|round| {
+                        // Several are on their way at a time.
+                        let beside = (0..4).map(|_| work()).collect::<Result<Vec<_>, Error>>()?;
+                        beside
+                            .into_iter()
+                            .try_for_each(|x| check(&bits(x)?, alone, &format!("work {i}, round {round}")))
+                    })
+                })
+            })
+            .collect();
+        threads.into_iter().try_for_each(|thread| thread.join().map_err(|_| Failed::from("a thread panicked"))?)
     })
 }
 

@@ -206,9 +206,10 @@ impl Call<'_> {
             0 => None,
             states => Some(cuda.scratch(states * kind.state)?),
         };
-        if let Some(scratch) = &scratch {
+        let tickets = scratch.as_ref().map(|_| cuda.tickets.take(op.name())).transpose()?;
+        if let (Some(scratch), Some(tickets)) = (&scratch, &tickets) {
             parameters.partials = scratch.pointer();
-            parameters.tickets = cuda.tickets.pointer(op.name())?;
+            parameters.tickets = tickets.pointer();
         }
         let kernel = KERNELS.get(cuda, op.name(), kind.kernel(plan.walk))?;
         // SAFETY: the entry points of `cuda/reduce` take a `TwReduce`; the plan was made for these loops, whose offsets are inside

@@ -1,16 +1,28 @@
-//! Counters for kernels whose last block finishes the work of all: zero between launches, because the last block resets its own.
+//! Counters for kernels whose last block finishes the work of all: zero between operations, because the last block resets its own.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cudarc::driver::sys;
 
 use super::context::Context;
 use crate::error::Result;
 
-/// Device memory with [`Tickets::COUNT`] counters. Kernels of one stream may all use it, since they run one after another.
+/// Device memory with [`Tickets::COUNT`] counters. Operations of one stream may all use it, since they run one after another; an operation
+/// of several launches keeps others from coming between them.
 pub(crate) struct Tickets {
     context: Arc<Context>,
-    pointer: OnceLock<u64>,
+    /// 0 until somebody needs them.
+    pointer: Mutex<u64>,
+}
+
+/// The counters, for as long as the launches of an operation are being enqueued.
+pub(crate) struct Taken<'a>(MutexGuard<'a, u64>);
+
+impl Taken<'_> {
+    /// The address of the counters.
+    pub fn pointer(&self) -> u64 {
+        *self.0
+    }
 }
 
 impl Tickets {
@@ -18,32 +30,27 @@ impl Tickets {
     pub const COUNT: usize = 8192;
 
     pub fn new(context: Arc<Context>) -> Self {
-        Self { context, pointer: OnceLock::new() }
+        Self { context, pointer: Mutex::new(0) }
     }
 
-    /// The address of the counters, allocated and cleared at the first call.
-    pub fn pointer(&self, op: &'static str) -> Result<u64> {
-        if let Some(&pointer) = self.pointer.get() {
-            return Ok(pointer);
-        }
-        self.context.make_current(Some(op))?;
-        let mut pointer = 0;
-        // SAFETY: the context is current; writes the one address.
-        self.context.check(Some(op), unsafe { sys::cuMemAlloc_v2(&mut pointer, 4 * Self::COUNT) })?;
-        // SAFETY: the allocation has that many words.
-        let cleared = unsafe { sys::cuMemsetD32Async(pointer, 0, Self::COUNT, self.context.stream) };
-        let kept = match self.context.check(Some(op), cleared) {
-            Ok(()) => *self.pointer.get_or_init(|| pointer),
-            Err(error) => {
+    /// The counters, allocated and cleared at the first call. Who has them must not ask again.
+    pub fn take(&self, op: &'static str) -> Result<Taken<'_>> {
+        // Whoever panicked with them left the address as it was.
+        let mut kept = self.pointer.lock().unwrap_or_else(PoisonError::into_inner);
+        if *kept == 0 {
+            self.context.make_current(Some(op))?;
+            let mut pointer = 0;
+            // SAFETY: the context is current; writes the one address.
+            self.context.check(Some(op), unsafe { sys::cuMemAlloc_v2(&mut pointer, 4 * Self::COUNT) })?;
+            // SAFETY: the allocation has that many words.
+            let cleared = unsafe { sys::cuMemsetD32Async(pointer, 0, Self::COUNT, self.context.stream) };
+            if let Err(error) = self.context.check(Some(op), cleared) {
                 free(pointer);
                 return Err(error);
             }
-        };
-        // Another thread was faster.
-        if kept != pointer {
-            free(pointer);
+            *kept = pointer;
         }
-        Ok(kept)
+        Ok(Taken(kept))
     }
 }
 
@@ -54,9 +61,8 @@ fn free(pointer: u64) {
 
 impl Drop for Tickets {
     fn drop(&mut self) {
-        if let Some(&pointer) = self.pointer.get()
-            && self.context.make_current(None).is_ok()
-        {
+        let pointer = *self.pointer.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if pointer != 0 && self.context.make_current(None).is_ok() {
             free(pointer);
         }
     }

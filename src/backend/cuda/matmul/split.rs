@@ -10,6 +10,7 @@ use super::{OP, tiled};
 use crate::backend::cuda::abi::{TwMatmul, TwMatrix, TwSplit, TwSplitFactor};
 use crate::backend::cuda::kernels::{Entry, Kernel, KernelSet};
 use crate::backend::cuda::launch::Launch;
+use crate::backend::cuda::tickets::Taken;
 use crate::backend::cuda::{Buffer, Cuda};
 use crate::error::Result;
 
@@ -119,13 +120,15 @@ fn shared_bytes(tile: Tile, planes: u32) -> u32 {
 }
 
 /// A product whose factors are to be split: what all kernels take, with the memory that it names.
-pub(super) struct Prepared {
+pub(super) struct Prepared<'a> {
     pub split: TwSplit,
     tile: Tile,
     /// Blocks that share rows in the pass, and all blocks of it.
     cluster: u32,
     blocks: u32,
     _workspace: Buffer,
+    /// What the pass sees lies where others count, from the first launch to the last.
+    _seen: Taken<'a>,
 }
 
 /// Launches the pass and the products of both schemes, and ordinary arithmetic for what neither does.
@@ -139,7 +142,7 @@ pub(super) fn launch(cuda: &Cuda, problem: &Problem, tile: Tile) -> Result<()> {
 }
 
 /// The parameters of the kernels for products in tiles of `tile`, and the workspace.
-pub(super) fn prepare(cuda: &Cuda, problem: &Problem, tile: Tile) -> Result<Prepared> {
+pub(super) fn prepare<'a>(cuda: &'a Cuda, problem: &Problem, tile: Tile) -> Result<Prepared<'a>> {
     let [m, n] = tile.size();
     let (parameters, _) = tiled(problem, m, n);
     let Some(workspace) = workspace(&parameters, [m, n]) else {
@@ -170,9 +173,10 @@ pub(super) fn prepare(cuda: &Cuda, problem: &Problem, tile: Tile) -> Result<Prep
         planes: scratch.pointer() + workspace.planes[i],
     };
     let (a, b) = (parameters.a, parameters.b);
+    let seen = cuda.tickets.take(OP)?;
     let split = TwSplit {
         factors: [factor(0, &a, [a.row, a.column], parameters.m, m), factor(1, &b, [b.column, b.row], parameters.n, n)],
-        seen: cuda.tickets.pointer(OP)?,
+        seen: seen.pointer(),
         verdict: scratch.pointer(),
         k: parameters.k,
         depth: depth as u32,
@@ -181,10 +185,10 @@ pub(super) fn prepare(cuda: &Cuda, problem: &Problem, tile: Tile) -> Result<Prep
     };
     // `workspace` keeps all rows, and so the groups of them, below 2^31; blocks that find nothing to do are eight to a group at most.
     let parts: u64 = split.factors.iter().map(groups).sum();
-    Ok(Prepared { split, tile, cluster, blocks: parts as u32 * cluster, _workspace: scratch })
+    Ok(Prepared { split, tile, cluster, blocks: parts as u32 * cluster, _workspace: scratch, _seen: seen })
 }
 
-impl Prepared {
+impl Prepared<'_> {
     /// Launches a kernel of the pass.
     pub fn pass(&self, cuda: &Cuda, pass: Pass) -> Result<()> {
         let kernel = PASS.get(cuda, OP, pass as usize)?;

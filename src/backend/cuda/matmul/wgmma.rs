@@ -9,6 +9,7 @@ use crate::backend::cuda::abi::{self, TwMatmul, TwMatrix};
 use crate::backend::cuda::kernels::{Entry, Kernel, KernelSet};
 use crate::backend::cuda::launch::Launch;
 use crate::backend::cuda::tensor_map::{BoxedTensor, Swizzle, TensorMap};
+use crate::backend::cuda::tickets::Taken;
 use crate::backend::cuda::{Buffer, Cuda};
 use crate::dtype::DType;
 use crate::error::Result;
@@ -36,12 +37,12 @@ static KERNELS: KernelSet<{ 4 * 4 * INSTANCES.len() }> = KernelSet::new(|index| 
 });
 
 /// A launch that a plan makes of a problem, with what it needs.
-pub(super) struct Arranged {
+pub(super) struct Arranged<'a> {
     pub launch: Launch,
     pub maps: [Arc<TensorMap>; 5],
     pub parameters: TwMatmul,
-    /// The partial sums, where k is split between clusters.
-    _sums: Option<Buffer>,
+    /// The partial sums and the counters, where k is split between clusters.
+    _sums: Option<(Buffer, Taken<'a>)>,
 }
 
 /// Launches what `plan` says, the variant for the layouts of the factors.
@@ -60,13 +61,13 @@ pub(super) fn launch(cuda: &Cuda, problem: &Problem, plan: Plan) -> Result<()> {
 
 /// The launch of an instance for the layouts of the factors, whose output is of dtype `out`. `kernel` is told whether the product is plain
 /// and its output has boxes.
-pub(super) fn arrange(
-    cuda: &Cuda,
+pub(super) fn arrange<'a>(
+    cuda: &'a Cuda,
     problem: &Problem,
     plan: Plan,
     out: DType,
     kernel: impl FnOnce(bool) -> Result<&'static Kernel>,
-) -> Result<Arranged> {
+) -> Result<Arranged<'a>> {
     let instance = &INSTANCES[plan.instance];
     let (m, n) = (instance.rows(), instance.columns);
     let (mut parameters, _) = tiled(problem, u64::from(m), u64::from(n));
@@ -134,11 +135,14 @@ pub(super) fn arrange(
     // Partial sums of whole tiles, one after another for each tile.
     let sums = match plan.splits {
         1 => None,
-        splits => Some(cuda.scratch(tiles as usize * (plan.rows * splits * m * n * 4) as usize)?),
+        splits => {
+            let sums = cuda.scratch(tiles as usize * (plan.rows * splits * m * n * 4) as usize)?;
+            Some((sums, cuda.tickets.take(OP)?))
+        }
     };
-    if let Some(sums) = &sums {
+    if let Some((sums, tickets)) = &sums {
         parameters.partials = sums.pointer();
-        parameters.tickets = cuda.tickets.pointer(OP)?;
+        parameters.tickets = tickets.pointer();
     }
     // Blocks that share a tile have one each; the others go on to the next.
     let items = tiles as u32 * plan.splits;
