@@ -149,7 +149,8 @@ impl Device {
 
     /// The `CUstream` that all work of a CUDA device goes to, its context made current on this thread; `None` elsewhere.
     ///
-    /// Hidden, because it is no promise: with it the benchmarks let cuBLAS work between this library's own operations.
+    /// Hidden, because it is no promise: with it the benchmarks let cuBLAS work between this library's own operations. Who enqueues a
+    /// kernel asks for the stream anew each time: the next operation then waits for that kernel before it reads.
     #[doc(hidden)]
     pub fn cuda_stream(&self) -> Option<*mut c_void> {
         self.0.stream()

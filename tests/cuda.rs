@@ -2,13 +2,14 @@
 //!
 //! What operations compute is the conformance suite's matter; here it is what happens around them.
 
-use half::bf16;
+use half::{bf16, f16};
 use libtest_mimic::{Arguments, Failed, Trial};
-use tilework::{Device, Error, Tensor};
+use ndarray::s;
+use tilework::{Activation, Device, Error, Float, MatmulOptions, Precision, Tensor};
 
 type Case = fn(&Device) -> Result<(), Failed>;
 
-const CASES: [(&str, Case); 8] = [
+const CASES: [(&str, Case); 9] = [
     ("transfers_of_every_length_around_a_slot", transfers_of_every_length_around_a_slot),
     ("small_uploads_behind_a_busy_stream", small_uploads_behind_a_busy_stream),
     ("a_part_is_read_from_its_offset", a_part_is_read_from_its_offset),
@@ -16,6 +17,7 @@ const CASES: [(&str, Case); 8] = [
     ("tensors_dropped_in_flight", tensors_dropped_in_flight),
     ("threads_share_a_device", threads_share_a_device),
     ("threads_multiply_at_once", threads_multiply_at_once),
+    ("products_begin_beside_others", products_begin_beside_others),
     ("trimming_gives_memory_back", trimming_gives_memory_back),
 ];
 
@@ -173,6 +175,74 @@ fn threads_multiply_at_once(device: &Device) -> Result<(), Failed> {
             .collect();
         threads.into_iter().try_for_each(|thread| thread.join().map_err(|_| Failed::from("a thread panicked"))?)
     })
+}
+
+/// Products that read nothing which is still being written begin beside those before them; the others wait. Whatever of that happens,
+/// results are those of operations of which each has ended before the next begins.
+fn products_begin_beside_others(device: &Device) -> Result<(), Failed> {
+    fn programs<T: Float>(device: &Device, precision: Precision, sizes: &[usize]) -> Result<(), Failed> {
+        for &size in sizes {
+            for seed in 0..3 {
+                let [beside, apart] = [false, true].map(|apart| program::<T>(device, precision, size, seed, apart));
+                let what = format!("{} {precision:?}, size {size}, program {seed}", std::any::type_name::<T>());
+                check(&beside?, &apart?, &what)?;
+            }
+        }
+        Ok(())
+    }
+    programs::<bf16>(device, Precision::F32, &[64, 256, 1024, 1200])?;
+    programs::<f16>(device, Precision::F32, &[64, 512])?;
+    programs::<f32>(device, Precision::F32, &[64, 256, 1024])?;
+    programs::<f32>(device, Precision::Tf32, &[64, 256, 1024])?;
+    programs::<f64>(device, Precision::F32, &[64, 256])
+}
+
+/// A random program on a few tensors, whose memory is soon another's: products, narrow ones, ones of batches, with epilogues, sums,
+/// operations in place, uploads. The bits of what all tensors are at its end, `apart` with a wait after each step.
+fn program<T: Float>(
+    device: &Device,
+    precision: Precision,
+    size: usize,
+    seed: u32,
+    apart: bool,
+) -> Result<Vec<u32>, Error> {
+    const STEPS: usize = 300;
+    const TENSORS: usize = 6;
+    let scale = (size as f64).sqrt().recip();
+    let fresh = |seed| Tensor::<T>::randn((size, size), seed, device)?.mul(T::from_f64(scale));
+    let mut x = (0..TENSORS as u64).map(fresh).collect::<Result<Vec<_>, Error>>()?;
+    let mut rows =
+        (0..TENSORS).map(|i| x[i].slice(s![..16, ..])?.mul(T::from_f64(1.0))).collect::<Result<Vec<_>, Error>>()?;
+    let choices = pattern(4 * STEPS, seed);
+    for step in choices.chunks(4) {
+        let [a, b, to] = [0, 1, 2].map(|i| step[i] as usize / 7 % TENSORS);
+        let plain = MatmulOptions { precision, ..Default::default() };
+        match step[3] / 7 % 16 {
+            0..8 => x[to] = x[a].matmul_with(&x[b], plain)?,
+            8 => x[to] = x[a].t().matmul_with(&x[b], plain)?,
+            9 => {
+                x[to] = x[a].matmul_with(&x[b], MatmulOptions { c: Some(&x[to]), beta: 0.25, alpha: 0.75, ..plain })?
+            }
+            10 => x[to] = x[a].matmul_with(&x[b], MatmulOptions { activation: Activation::Gelu, ..plain })?,
+            11 | 12 => rows[to] = rows[a].matmul_with(&x[b], plain)?,
+            13 => x[to] = x[a].add(&x[b])?.mul(T::from_f64(0.7))?,
+            14 => x[to] *= T::from_f64(-1.0),
+            _ => {
+                let batch = (3, size, size);
+                let pair = [a, b].map(|i| x[i].insert_axis(ndarray::Axis(0))?.broadcast(batch)?.mul(T::from_f64(1.0)));
+                let [left, right] = pair;
+                x[to] = left?.matmul_with(&right?, plain)?.index_axis(ndarray::Axis(0), 1)?;
+            }
+        }
+        if apart {
+            device.synchronize()?;
+        }
+    }
+    let mut bits = Vec::new();
+    for tensor in x.iter().chain(&rows) {
+        bits.extend(tensor.to_vec()?.iter().map(|v| (v.to_f64() as f32).to_bits()));
+    }
+    Ok(bits)
 }
 
 fn trimming_gives_memory_back(device: &Device) -> Result<(), Failed> {

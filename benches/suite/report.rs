@@ -21,7 +21,9 @@ the time at the measured ceilings as a share of the time taken. *ratio*: PyTorch
 one run: above 1 is faster than PyTorch. *ratio to cuBLAS*: cuBLAS's time by ours, measured in turns: both sides as CUDA graphs
 of about the same length, on the same rotating inputs, on one stream of one process, by the same events; the median over pairs of
 replays, in which who begins alternates. cuBLAS is the fastest, tried on the case, of its own choice and cuBLASLt's first twelve
-algorithms with 64 MiB of workspace; f32 is without TF32. Every result was verified before it was timed.
+algorithms with 64 MiB of workspace; f32 is without TF32. *to its own choice*: the same against what cuBLAS takes by itself (of 8-bit
+factors, cuBLASLt's first proposal). Products that follow one another are independent, and ours begin beside those before them; *if each
+waits*: the ratio if each waits for the one before it to end, as in a chain of which each reads the last one's output. Every result was verified before it was timed.
 ";
 
 /// Prints the measurements in `dir`, beside the peers', and writes them there as results.md with plots.

@@ -42,8 +42,8 @@ fn product_cases<T: TestElement + Number>(suite: &mut Suite) {
             }
         }
         // Past tiles of 128 and 256, and long and thin.
-        for [m, k, n] in [[257, 300, 130], [500, 64, 513], [1, 1000, 700], [700, 1000, 1], [3, 4099, 5], [1029, 1, 33]]
-        {
+        let past = [[257, 300, 130], [500, 64, 513], [1, 1000, 700], [700, 1000, 1], [3, 4099, 5], [1029, 1, 33]];
+        for [m, k, n] in ctx.some(past) {
             exact::<T>(ctx, &mut rng, &[m, k], &[k, n], [Physical::Contiguous; 2])?;
         }
         // A deep k under few tiles, which is summed in parts: whole blocks of it, and not; a batch; rows or columns that are few.
@@ -53,8 +53,8 @@ fn product_cases<T: TestElement + Number>(suite: &mut Suite) {
         exact::<T>(ctx, &mut rng, &[3, 36, 2052], &[3, 2052, 40], [Physical::Contiguous; 2])?;
         exact::<T>(ctx, &mut rng, &[64, 4100], &[4100, 72], [Physical::Transposed; 2])?;
         // A few rows or columns, of lines that are multiples of 16 bytes.
-        for rows in [1, 3, 4, 8, 11, 16, 30] {
-            for [k, n] in [[1040, 392], [2000, 136]] {
+        for rows in ctx.some([1, 3, 4, 8, 11, 16, 30]) {
+            for [k, n] in ctx.some([[1040, 392], [2000, 136]]) {
                 for right in [Physical::Contiguous, Physical::Transposed] {
                     exact::<T>(ctx, &mut rng, &[rows, k], &[k, n], [Physical::Contiguous, right])?;
                     exact::<T>(ctx, &mut rng, &[n, k], &[k, rows], [right, Physical::Transposed])?;

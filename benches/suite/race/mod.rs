@@ -3,6 +3,9 @@
 //! A GPU at its power limit drifts, so two measurements one after the other are not comparable to a few per cent. Here both sides
 //! are recorded as CUDA graphs that take about as long, on the same inputs in the same rotation, on one stream, and timed by the
 //! same marks; the two take turns, who begins alternates, and the ratio is the median over the pairs.
+//!
+//! The products of a graph have nothing to do with each other, so ours may begin beside those before them. Against cuBLAS a second graph
+//! has each wait for the one before it, as in a chain where each reads what the one before it wrote.
 
 mod cublas;
 mod graph;
@@ -80,17 +83,28 @@ impl Rivals {
         let scratch = zeros()?;
         let addresses = inputs.iter().map(addresses).collect::<Outcome<Vec<_>>>()?;
         let mut rival = Rival { plan, addresses, out: address(&scratch)? };
-        let (way, theirs_once) = self.fastest(&rival)?;
+        let ways = self.ways(&rival)?;
+        // Its own choice is the first; of cuBLASLt, which alone multiplies 8-bit factors, the first proposal.
+        let fastest = (0..ways.len()).min_by_key(|&i| ways[i].1).ok_or("no algorithm works")?;
+        let way = ways[fastest].0;
         let out = zeros()?;
         rival.out = address(&out)?;
         rival.call(&way, 0)?;
         check_same(&ours, &out)?;
         drop(ours);
-        let theirs = self.theirs(&rival, &way, calls(effort.batch, theirs_once, inputs.len()))?;
-        let ours = self.ours(case, inputs, calls(effort.batch, once, inputs.len()))?;
-        let mut row = self.take_turns(&ours, &theirs, effort)?;
+        let theirs = |(way, once): (Way, Duration)| self.theirs(&rival, &way, calls(effort.batch, once, inputs.len()));
+        let (own, theirs) = (theirs(ways[0])?, theirs(ways[fastest])?);
+        let [ours, waiting] =
+            [false, true].map(|waits| self.ours(case, inputs, calls(effort.batch, once, inputs.len()), waits));
+        let ours = ours?;
+        let mut row = self.take_turns(&ours, &theirs, 2 * effort.batches)?;
         row["rival"] = "cuBLAS".into();
         row["by"] = way.to_string().into();
+        row["own"] = match fastest {
+            0 => row["ratio"].clone(),
+            _ => self.take_turns(&ours, &own, effort.batches.div_ceil(2))?["ratio"].take(),
+        };
+        row["waiting"] = self.take_turns(&waiting?, &theirs, effort.batches.div_ceil(2))?["ratio"].take();
         Ok(row)
     }
 
@@ -105,17 +119,22 @@ impl Rivals {
         let plain = Case { work: Work::MATMUL, ..case.clone() };
         run(&plain, &inputs[0])?;
         let calls = calls(effort.batch, once, inputs.len());
-        let (ours, theirs) = (self.ours(case, inputs, calls)?, self.ours(&plain, inputs, calls)?);
-        let mut row = self.take_turns(&ours, &theirs, effort)?;
+        let (ours, theirs) = (self.ours(case, inputs, calls, true)?, self.ours(&plain, inputs, calls, true)?);
+        let mut row = self.take_turns(&ours, &theirs, 2 * effort.batches)?;
         row["rival"] = "plain".into();
         Ok(row)
     }
 
-    /// Our side: outputs come from the pool, one after the other from the same block.
-    fn ours<T: Float>(&self, case: &Case, inputs: &[Inputs<T>], calls: usize) -> Outcome<Side> {
-        let graph = Graph::record(self.stream, || {
-            (0..calls).try_for_each(|i| run(case, &inputs[i % inputs.len()]).map(drop)).map_err(Into::into)
-        });
+    /// Our side: outputs come from the pool, one after the other from the same block. If it waits, no product begins beside another.
+    fn ours<T: Float>(&self, case: &Case, inputs: &[Inputs<T>], calls: usize, waits: bool) -> Outcome<Side> {
+        let call = |i: usize| {
+            // Who asks for the stream may enqueue what the next operation has to wait for.
+            if waits {
+                self.device.cuda_stream();
+            }
+            run(case, &inputs[i % inputs.len()]).map(drop)
+        };
+        let graph = Graph::record(self.stream, || (0..calls).try_for_each(call).map_err(Into::into));
         Ok(Side { graph: graph?, calls })
     }
 
@@ -124,14 +143,12 @@ impl Rivals {
         Ok(Side { graph: graph?, calls })
     }
 
-    /// The fastest of the ways of cuBLAS that work, and how long a call takes.
-    fn fastest(&self, rival: &Rival) -> Outcome<(Way, Duration)> {
-        let mut best: Option<(Way, Duration)> = None;
-        let mut refused = String::new();
+    /// The ways of cuBLAS that work, and how long a call takes.
+    fn ways(&self, rival: &Rival) -> Outcome<Vec<(Way, Duration)>> {
+        let mut ways = vec![];
         for way in &rival.plan.ways {
             // An algorithm may be proposed and still refuse.
-            if let Err(error) = rival.call(way, 0) {
-                refused = error.to_string();
+            if rival.call(way, 0).is_err() {
                 continue;
             }
             let few = self.theirs(rival, way, 2)?;
@@ -142,20 +159,17 @@ impl Rivals {
             for _ in 0..3 {
                 time = time.min(many.seconds(&self.device)?);
             }
-            let time = Duration::from_secs_f64(time);
-            if best.is_none_or(|(_, shortest)| time < shortest) {
-                best = Some((*way, time));
-            }
+            ways.push((*way, Duration::from_secs_f64(time)));
         }
-        best.ok_or_else(|| format!("no algorithm works: {refused}").into())
+        Ok(ways)
     }
 
-    fn take_turns(&self, ours: &Side, theirs: &Side, effort: Effort) -> Outcome<Value> {
+    fn take_turns(&self, ours: &Side, theirs: &Side, turns: usize) -> Outcome<Value> {
         let seconds = |side: &Side| side.seconds(&self.device);
         seconds(ours)?;
         seconds(theirs)?;
         let (mut our_times, mut their_times, mut ratios) = (vec![], vec![], vec![]);
-        for turn in 0..3 * effort.batches {
+        for turn in 0..turns {
             let (our, their) = if turn % 2 == 0 {
                 let our = seconds(ours)?;
                 (our, seconds(theirs)?)

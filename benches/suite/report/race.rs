@@ -8,13 +8,15 @@ pub const WHERE: &str = "where";
 const PLAIN: &str = "plain";
 
 /// The columns of a race against cuBLAS in the table of a group.
-pub const HEADER: [&str; 3] = ["raced µs", "cuBLAS µs", "ratio to cuBLAS"];
+pub const HEADER: [&str; 5] = ["raced µs", "cuBLAS µs", "ratio to cuBLAS", "to its own choice", "if each waits"];
 
-pub fn cells(row: &Row) -> [String; 3] {
+pub fn cells(row: &Row) -> [String; 5] {
     match row.race(CUBLAS) {
-        Some(race) if race.status == "ok" => [micros(race.ours), micros(race.theirs), ratio(race.ratio)],
-        Some(race) if race.status == "absent" => [dash(), "absent".into(), dash()],
-        _ => [(); 3].map(|()| dash()),
+        Some(race) if race.status == "ok" => {
+            [micros(race.ours), micros(race.theirs), ratio(race.ratio), ratio(race.own), ratio(race.waiting)]
+        }
+        Some(race) if race.status == "absent" => [dash(), "absent".into(), dash(), dash(), dash()],
+        _ => [(); 5].map(|()| dash()),
     }
 }
 
@@ -34,18 +36,32 @@ fn against_cublas(run: &Run) -> Table {
     let line = |precision: &str| {
         let of: Vec<(&Row, f64)> = raced.iter().filter(|(row, _)| row.precision == precision).copied().collect();
         let ratios: Vec<f64> = of.iter().map(|(_, ratio)| *ratio).collect();
+        let mean = |ratio: fn(&Race) -> Option<f64>| {
+            let ratios: Option<Vec<f64>> = of.iter().map(|(row, _)| row.race(CUBLAS).and_then(ratio)).collect();
+            ratios.and_then(|ratios| geometric_mean(&ratios))
+        };
         let worst = of.iter().min_by(|(_, a), (_, b)| a.total_cmp(b));
         vec![
             precision.to_owned(),
             ratios.len().to_string(),
             ratio(geometric_mean(&ratios)),
+            ratio(mean(|race| race.own)),
+            ratio(mean(|race| race.waiting)),
             ratio(worst.map(|(_, ratio)| *ratio)),
             worst.map_or_else(dash, |(row, _)| format!("{} {}", row.work, row.size())),
         ]
     };
     Table {
         title: "matrix products beside cuBLAS, in turns".into(),
-        header: vec!["precision", "cases", "geometric mean of ratios", "least ratio", WHERE],
+        header: vec![
+            "precision",
+            "cases",
+            "geometric mean of ratios",
+            "to its own choice",
+            "if each waits",
+            "least ratio",
+            WHERE,
+        ],
         rows: precisions.into_iter().map(line).collect(),
         words: 1,
     }

@@ -39,6 +39,9 @@ pub struct Race {
     pub theirs: Option<f64>,
     /// How many times as fast as the rival.
     pub ratio: Option<f64>,
+    /// The same against the rival's own choice, where it has one, and if each product waits for the one before it.
+    pub own: Option<f64>,
+    pub waiting: Option<f64>,
 }
 
 /// A case with what it took, in seconds.
@@ -72,6 +75,8 @@ impl Race {
             ours: race["ours_s"].as_f64(),
             theirs: race["theirs_s"].as_f64(),
             ratio: race["ratio"].as_f64(),
+            own: race["own"].as_f64(),
+            waiting: race["waiting"].as_f64(),
         })
     }
 }

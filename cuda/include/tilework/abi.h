@@ -191,6 +191,8 @@ struct TwMatmul {
     // Where k is split between clusters (wgmma): into how many parts, at least 1; where their sums go; and a counter for each block
     // of a tile, zero between launches.
     uint32_t splits;
+    // 1 where nothing that the kernels before this one may still write is read (tilework/dependent.h).
+    uint32_t ahead;
     uint64_t partials;
     uint64_t tickets;
 };

@@ -1,5 +1,9 @@
-// Programmatic dependent launch: a kernel that is launched so (`Launch::dependent`) may begin while the one before it in the stream ends,
+// Programmatic dependent launch: a kernel that is launched so (`Launch::dependent`) may begin before the one before it in the stream ends,
 // and does what needs no memory of others before it waits.
+//
+// Where the host knows that nothing it reads is still being written (src/backend/cuda/ahead.rs), a kernel is ahead: it reads and computes
+// beside those before it, admits the next one at once, and waits before it writes. Else it waits before it reads, and only then admits
+// the next one, which so finds everything written but by this kernel.
 #pragma once
 
 namespace tw {
@@ -9,5 +13,15 @@ __device__ __forceinline__ void wait_for_previous_kernel() { asm volatile("gridd
 
 // Lets the next kernel of the stream begin as soon as there is room for its blocks; it waits for this one by itself.
 __device__ __forceinline__ void admit_next_kernel() { asm volatile("griddepcontrol.launch_dependents;" ::: "memory"); }
+
+__device__ __forceinline__ void wait_to_read(bool ahead) {
+    if (!ahead) wait_for_previous_kernel();
+    admit_next_kernel();
+}
+
+// Every block does so before it ends, or a kernel could end before the one before it.
+__device__ __forceinline__ void wait_to_write(bool ahead) {
+    if (ahead) wait_for_previous_kernel();
+}
 
 }  // namespace tw

@@ -42,6 +42,9 @@ struct Fp8Pair;
 // a[i] of the thread, row 16 w + l / 4 + 8 (i mod 2), k = l mod 4 + 4 (i / 2).
 struct Tf32;
 
+#define TW_REGISTERS_8 "%0, %1, %2, %3"
+#define TW_REGISTERS_16 TW_REGISTERS_8 ", %4, %5, %6, %7"
+#define TW_REGISTERS_32 TW_REGISTERS_16 ", %8, %9, %10, %11, %12, %13, %14, %15"
 #define TW_REGISTERS_64 \
         "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, " \
         "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
@@ -60,14 +63,17 @@ struct Tf32;
     TW_REGISTERS_192 ", " \
         "%96, %97, %98, %99, %100, %101, %102, %103, %104, %105, %106, %107, %108, %109, %110, %111, " \
         "%112, %113, %114, %115, %116, %117, %118, %119, %120, %121, %122, %123, %124, %125, %126, %127"
-#define TW_ACCUMULATOR_8(d, i)                                                                                             \
-    "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3]), "+f"(d[i + 4]), "+f"(d[i + 5]), "+f"(d[i + 6]), "+f"(d[i + 7])
-#define TW_ACCUMULATOR_16(d, i) TW_ACCUMULATOR_8(d, i), TW_ACCUMULATOR_8(d, i + 8)
-#define TW_ACCUMULATOR_64 TW_ACCUMULATOR_16(d, 0), TW_ACCUMULATOR_16(d, 16)
-#define TW_ACCUMULATOR_128 TW_ACCUMULATOR_64, TW_ACCUMULATOR_16(d, 32), TW_ACCUMULATOR_16(d, 48)
-#define TW_ACCUMULATOR_160 TW_ACCUMULATOR_128, TW_ACCUMULATOR_16(d, 64)
-#define TW_ACCUMULATOR_192 TW_ACCUMULATOR_128, TW_ACCUMULATOR_16(d, 64), TW_ACCUMULATOR_16(d, 80)
-#define TW_ACCUMULATOR_256 TW_ACCUMULATOR_192, TW_ACCUMULATOR_16(d, 96), TW_ACCUMULATOR_16(d, 112)
+#define TW_SUMS_4(d, i) "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3])
+#define TW_SUMS_8(d, i) TW_SUMS_4(d, i), TW_SUMS_4(d, i + 4)
+#define TW_SUMS_16(d, i) TW_SUMS_8(d, i), TW_SUMS_8(d, i + 8)
+#define TW_ACCUMULATOR_8 TW_SUMS_4(d, 0)
+#define TW_ACCUMULATOR_16 TW_SUMS_8(d, 0)
+#define TW_ACCUMULATOR_32 TW_SUMS_16(d, 0)
+#define TW_ACCUMULATOR_64 TW_SUMS_16(d, 0), TW_SUMS_16(d, 16)
+#define TW_ACCUMULATOR_128 TW_ACCUMULATOR_64, TW_SUMS_16(d, 32), TW_SUMS_16(d, 48)
+#define TW_ACCUMULATOR_160 TW_ACCUMULATOR_128, TW_SUMS_16(d, 64)
+#define TW_ACCUMULATOR_192 TW_ACCUMULATOR_128, TW_SUMS_16(d, 64), TW_SUMS_16(d, 80)
+#define TW_ACCUMULATOR_256 TW_ACCUMULATOR_192, TW_SUMS_16(d, 96), TW_SUMS_16(d, 112)
 
 // The operands after the N / 2 registers: two descriptors, the predicate, two transpose bits.
 #define TW_WGMMA(TYPE, NAME, N, DESC_A, DESC_B, ACCUMULATE, TRANS_A, TRANS_B)                                              \
@@ -104,6 +110,9 @@ TW_WGMMA(f16, "f16", 256, "%128", "%129", "%130", "%131", "%132")
         }                                                                                                                  \
     };
 #define TW_WGMMA_PAIR(TYPE_A, TYPE_B, NAMES)                                        \
+    TW_WGMMA_FP8(TYPE_A, TYPE_B, NAMES, 8, "%4", "%5", "%6")                        \
+    TW_WGMMA_FP8(TYPE_A, TYPE_B, NAMES, 16, "%8", "%9", "%10")                      \
+    TW_WGMMA_FP8(TYPE_A, TYPE_B, NAMES, 32, "%16", "%17", "%18")                    \
     TW_WGMMA_FP8(TYPE_A, TYPE_B, NAMES, 64, "%32", "%33", "%34")                    \
     TW_WGMMA_FP8(TYPE_A, TYPE_B, NAMES, 128, "%64", "%65", "%66")                   \
     TW_WGMMA_FP8(TYPE_A, TYPE_B, NAMES, 160, "%80", "%81", "%82")                   \
@@ -143,13 +152,20 @@ TW_WGMMA_TF32(256, "%128", "%129", "%130", "%128, %129, %130, %131", "%132", "%1
 #undef TW_WGMMA_PAIR
 #undef TW_WGMMA_FP8
 #undef TW_WGMMA
+#undef TW_REGISTERS_8
+#undef TW_REGISTERS_16
+#undef TW_REGISTERS_32
 #undef TW_REGISTERS_64
 #undef TW_REGISTERS_128
 #undef TW_REGISTERS_160
 #undef TW_REGISTERS_192
 #undef TW_REGISTERS_256
+#undef TW_SUMS_4
+#undef TW_SUMS_8
+#undef TW_SUMS_16
 #undef TW_ACCUMULATOR_8
 #undef TW_ACCUMULATOR_16
+#undef TW_ACCUMULATOR_32
 #undef TW_ACCUMULATOR_64
 #undef TW_ACCUMULATOR_128
 #undef TW_ACCUMULATOR_160

@@ -294,6 +294,8 @@ pub struct TwMatmul {
     pub beta: u64,
     #[doc = " Where k is split between clusters (wgmma): into how many parts, at least 1; where their sums go; and a counter for each block\n of a tile, zero between launches."]
     pub splits: u32,
+    #[doc = " 1 where nothing that the kernels before this one may still write is read (tilework/dependent.h)."]
+    pub ahead: u32,
     pub partials: u64,
     pub tickets: u64,
 }
@@ -319,6 +321,7 @@ const _: () = {
     ["Offset of field: TwMatmul::alpha"][::core::mem::offset_of!(TwMatmul, alpha) - 344usize];
     ["Offset of field: TwMatmul::beta"][::core::mem::offset_of!(TwMatmul, beta) - 352usize];
     ["Offset of field: TwMatmul::splits"][::core::mem::offset_of!(TwMatmul, splits) - 360usize];
+    ["Offset of field: TwMatmul::ahead"][::core::mem::offset_of!(TwMatmul, ahead) - 364usize];
     ["Offset of field: TwMatmul::partials"][::core::mem::offset_of!(TwMatmul, partials) - 368usize];
     ["Offset of field: TwMatmul::tickets"][::core::mem::offset_of!(TwMatmul, tickets) - 376usize];
 };

@@ -122,6 +122,27 @@ impl Context {
         self.check(op, unsafe { sys::cuStreamSynchronize(self.stream) })
     }
 
+    /// The number of the capture that the stream is in, made current for launches; 0 if it is in none.
+    pub fn capture(&self, op: &'static str) -> Result<u64> {
+        self.make_current(Some(op))?;
+        let (mut status, mut capture) = (sys::CUstreamCaptureStatus::CU_STREAM_CAPTURE_STATUS_NONE, 0);
+        let absent = null_mut::<u8>();
+        // SAFETY: the stream lives as long as `self`; writes the status and the number, and what is null not at all.
+        let code = unsafe {
+            sys::cuStreamGetCaptureInfo_v2(
+                self.stream,
+                &mut status,
+                &mut capture,
+                absent.cast(),
+                absent.cast(),
+                absent.cast(),
+            )
+        };
+        self.check(Some(op), code)?;
+        let is_none = status == sys::CUstreamCaptureStatus::CU_STREAM_CAPTURE_STATUS_NONE;
+        Ok(if is_none { 0 } else { capture })
+    }
+
     /// Turns the driver's answer to a call for `op` into a result.
     #[inline]
     pub fn check(&self, op: Option<&'static str>, code: CUresult) -> Result<()> {

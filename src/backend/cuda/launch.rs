@@ -6,11 +6,13 @@
 
 use std::ffi::c_void;
 use std::mem::MaybeUninit;
+use std::sync::MutexGuard;
 
 use cudarc::driver::sys::{self, CUlaunchAttributeID as Attribute};
 use smallvec::SmallVec;
 
 use super::Cuda;
+use super::ahead::{Access, Tail};
 use super::kernels::Kernel;
 use super::tensor_map::TensorMap;
 use crate::error::Result;
@@ -49,11 +51,17 @@ impl Launch {
         Self { cluster: Some(blocks), ..self }
     }
 
-    /// Programmatic dependent launch: blocks may start while the previous kernel of the stream ends. The kernel must execute
-    /// `griddepcontrol.wait` before it touches memory (compute capability 9.0 and later).
+    /// Programmatic dependent launch: blocks may start before the previous kernel of the stream ends. Every block must execute
+    /// `griddepcontrol.wait` before it touches memory, unless it is ahead, and only then `griddepcontrol.launch_dependents`
+    /// (`cuda/include/tilework/dependent.h`; compute capability 9.0 and later).
     pub fn dependent(self) -> Self {
         Self { dependent: true, ..self }
     }
+}
+
+/// Parameters that tell a kernel whether it is ahead (`ahead.rs`).
+pub(crate) trait TellAhead: Copy {
+    fn tell_ahead(&mut self, ahead: bool);
 }
 
 impl Cuda {
@@ -66,7 +74,7 @@ impl Cuda {
     pub unsafe fn launch<P: Copy>(&self, op: &'static str, launch: &Launch, parameters: &P) -> Result<()> {
         let mut list = [std::ptr::from_ref(parameters).cast_mut().cast()];
         // SAFETY: passed on to the caller.
-        unsafe { self.enqueue(op, launch, &mut list) }
+        unsafe { self.enqueue(op, launch, &mut list, &mut self.unknown()) }
     }
 
     /// As [`Cuda::launch`], for a kernel that takes tensor maps (`const __grid_constant__ CUtensorMap`) before its parameters.
@@ -83,12 +91,59 @@ impl Cuda {
         let mut list: SmallVec<[*mut c_void; 8]> = maps.iter().map(|map| map.as_parameter()).collect();
         list.push(std::ptr::from_ref(parameters).cast_mut().cast());
         // SAFETY: passed on to the caller.
-        unsafe { self.enqueue(op, launch, &mut list) }
+        unsafe { self.enqueue(op, launch, &mut list, &mut self.unknown()) }
+    }
+
+    /// As [`Cuda::launch_with_maps`], for a kernel of programmatic dependent launch that may go ahead of those that write none of what
+    /// it reads.
+    ///
+    /// # Safety
+    /// As for [`Cuda::launch_with_maps`]; and the kernel reads no memory that another one writes but what `access` says, and writes
+    /// nothing before it has waited.
+    pub unsafe fn launch_ahead<P: TellAhead>(
+        &self,
+        op: &'static str,
+        launch: &Launch,
+        maps: &[&TensorMap],
+        mut parameters: P,
+        access: &Access,
+    ) -> Result<()> {
+        debug_assert!(launch.dependent, "only such a kernel waits by itself");
+        let mut tail = self.ahead.tail();
+        parameters.tell_ahead(tail.follow(access, self.context().capture(op)?));
+        let mut list: SmallVec<[*mut c_void; 8]> = maps.iter().map(|map| map.as_parameter()).collect();
+        list.push((&raw mut parameters).cast());
+        // SAFETY: passed on to the caller.
+        unsafe { self.enqueue(op, launch, &mut list, &mut tail) }
+    }
+
+    /// The end of the stream, before a kernel that says nothing of itself.
+    fn unknown(&self) -> MutexGuard<'_, Tail> {
+        let mut tail = self.ahead.tail();
+        tail.forget();
+        tail
     }
 
     /// # Safety
     /// `parameters` point to the kernel's parameters in order; the rest as for [`Cuda::launch`].
-    unsafe fn enqueue(&self, op: &'static str, launch: &Launch, parameters: &mut [*mut c_void]) -> Result<()> {
+    unsafe fn enqueue(
+        &self,
+        op: &'static str,
+        launch: &Launch,
+        parameters: &mut [*mut c_void],
+        tail: &mut Tail,
+    ) -> Result<()> {
+        // SAFETY: passed on to the caller.
+        let enqueued = unsafe { self.enqueue_kernel(op, launch, parameters) };
+        if enqueued.is_err() {
+            tail.forget();
+        }
+        enqueued
+    }
+
+    /// # Safety
+    /// As for [`Cuda::enqueue`].
+    unsafe fn enqueue_kernel(&self, op: &'static str, launch: &Launch, parameters: &mut [*mut c_void]) -> Result<()> {
         let context = self.context();
         context.make_current(Some(op))?;
         launch.kernel.allow_shared(context, op, launch.shared)?;

@@ -53,7 +53,7 @@ template <class Shape>
 __device__ __forceinline__ void batch_load(const BatchRing<Shape>& buffers, const TensorMap& a, const TensorMap& b, const TwMatmul& p,
                                            uint32_t products, uint32_t depth) {
     RingPosition<Shape::STAGES> ring;
-    wait_for_previous_kernel();
+    wait_to_read(p.ahead);
     for (uint32_t index = buffers.first(); index < products; index = buffers.next(index)) {
         int outer = int(index / p.batch[1]), inner = int(index % p.batch[1]);
         // An axis that is broadcast has one matrix.
@@ -182,8 +182,6 @@ __device__ __forceinline__ void batch_matmul(const TensorMap& a, const TensorMap
         mbarrier_init_fence();
     }
     __syncthreads();
-    // There is room for its blocks beside this kernel's.
-    admit_next_kernel();
     uint32_t products = p.batch[0] * p.batch[1], depth = uint32_t((p.k + Shape::K - 1) / Shape::K);
     if (warp >= Shape::WARPS) {
         registers_release<40>();
@@ -194,8 +192,7 @@ __device__ __forceinline__ void batch_matmul(const TensorMap& a, const TensorMap
 
     uint32_t first = buffers.first(), stage = buffers.stage(0);
     if (first >= products) return;
-    // The previous kernel may read what this warp writes.
-    wait_for_previous_kernel();
+    wait_to_read(p.ahead);
     mbarrier_wait(buffers.full(0), 0);
     Lane of(lane);
     float x[2][STEP][ROWS], y[2][STEP][4];
@@ -253,6 +250,7 @@ __device__ __forceinline__ void batch_matmul(const TensorMap& a, const TensorMap
             stage = next;
             mbarrier_arrive(empty);
         }
+        wait_to_write(p.ahead);
         batch_write(p, index, of, sums);
     }
 }

@@ -36,11 +36,16 @@ struct BurstFactor {
     }
 };
 
-// Where a kernel may begin before the previous one has ended: waits for that, and lets the next one begin.
-__device__ __forceinline__ void burst_begin() {
+// Where a kernel may begin before the previous one has ended.
+__device__ __forceinline__ void burst_wait_to_read(const TwMatmul& p) {
 #if __CUDA_ARCH__ >= 900
-    wait_for_previous_kernel();
-    admit_next_kernel();
+    wait_to_read(p.ahead);
+#endif
+}
+
+__device__ __forceinline__ void burst_wait_to_write(const TwMatmul& p) {
+#if __CUDA_ARCH__ >= 900
+    wait_to_write(p.ahead);
 #endif
 }
 
@@ -81,7 +86,7 @@ __device__ __forceinline__ void burst_mma(const TwMatmul& p) {
     uint32_t lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     BurstFactor<T, A> a(p, p.a, p.a.row, p.a.column, p.m);
     BurstFactor<T, B> b(p, p.b, p.b.column, p.b.row, p.n);
-    burst_begin();
+    burst_wait_to_read(p);
     int chunk = threadIdx.x % 8;
 #pragma unroll
     for (int j = 0; j < 4; ++j) {
@@ -130,6 +135,7 @@ __device__ __forceinline__ void burst_mma(const TwMatmul& p) {
         }
     }
     __syncthreads();
+    burst_wait_to_write(p);
     burst_write<T, 8, BURST_MMA_THREADS>(p, [&](int row, int column, float (&values)[8]) {
         *reinterpret_cast<float4*>(values) = *reinterpret_cast<float4*>(place(row, column));
         *reinterpret_cast<float4*>(values + 4) = *reinterpret_cast<float4*>(place(row, column + 4));

@@ -58,8 +58,7 @@ __device__ __forceinline__ void dmma_load(uint32_t shared, const TensorMap& a, c
     constexpr int LOADERS = Shape::LOADERS;
     Turns<Shape::STAGES, LOADERS> ring(loader);
     TurnBlocks<Shape::M, Shape::N, LOADERS> blocks(p, tiles, depth, loader);
-    wait_for_previous_kernel();
-    admit_next_kernel();
+    wait_to_read(p.ahead);
     for (; blocks.any(); blocks.next(), ring.advance()) {
         int k = int(blocks.block) * Shape::K, m = int(blocks.tile.m) * Shape::M, n = int(blocks.tile.n) * Shape::N;
         int2 a_at = blocks.batch_of(p.a), b_at = blocks.batch_of(p.b);
@@ -133,8 +132,7 @@ __device__ __forceinline__ void dmma_matmul(const TensorMap& a, const TensorMap&
         // Blocks of k that this slice does.
         uint32_t turns = (part.end - part.begin + SLICES - 1 - slice) / SLICES;
         if (index == blockIdx.x) {
-            wait_for_previous_kernel();
-            admit_next_kernel();
+            wait_to_read(p.ahead);
             if (turns) mbarrier_wait(full(slice), 0);
             fetch_b(stage, 0);
             rows.fetch(stage, 0, 0, x[0]);
@@ -181,6 +179,7 @@ __device__ __forceinline__ void dmma_matmul(const TensorMap& a, const TensorMap&
             return longlong2{int64_t(tile.m) * M + row + 16 * i + rows.line(r / 2 % 2),
                              int64_t(tile.n) * N + column + 16 * j + columns.pair_column(t, r % 2)};
         };
+        wait_to_write(p.ahead);
         Epilogue<f64> epilogue = part_epilogue<f64>(p, part);
         // Each slice adds up and writes its share of the runs.
         constexpr int SHARE = RUNS / SLICES;

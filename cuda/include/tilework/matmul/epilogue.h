@@ -82,12 +82,6 @@ __device__ __forceinline__ Acc multiply_add(Acc x, Acc y, Acc z) {
     }
 }
 
-// Whether there is nothing to do with the products but to write them.
-template <typename T>
-__device__ __forceinline__ bool is_plain(const TwMatmul& p) {
-    return !p.bias.pointer && !p.multiply.pointer && !p.c.pointer && !p.activation && decode<Accumulator<T>>(p.alpha) == 1;
-}
-
 // One operand of the epilogue in the matrix of one batch index.
 template <typename T>
 struct EpilogueOperand {

@@ -118,8 +118,7 @@ __device__ __forceinline__ void simt_ring_fill(const SimtRing<Shape>& buffers, c
         if (Shape::A == order) tma_load(a_to, a, arrived, order == K_MAJOR ? k : m, order == K_MAJOR ? m : k, a_at.x, a_at.y);
         if (Shape::B == order) tma_load(b_to, b, arrived, order == K_MAJOR ? k : n, order == K_MAJOR ? n : k, b_at.x, b_at.y);
     };
-    wait_for_previous_kernel();
-    admit_next_kernel();
+    wait_to_read(p.ahead);
     auto load_raw = [&](uint32_t raw) {
         if (lane == 0) {
             mbarrier_arrive_expect(buffers.raw_full(raw), Shape::RAW_BYTES);
@@ -214,8 +213,7 @@ __device__ __forceinline__ void simt_ring_matmul(const TensorMap& a, const Tenso
         // Blocks of k that this slice does.
         uint32_t turns = (part.end - part.begin + SLICES - 1 - slice) / SLICES;
         if (index == blockIdx.x) {
-            wait_for_previous_kernel();
-            admit_next_kernel();
+            wait_to_read(p.ahead);
             if (turns) mbarrier_wait(buffers.full(slice), 0);
             fetch(stage, 0, 0);
         }
@@ -255,6 +253,7 @@ __device__ __forceinline__ void simt_ring_matmul(const TensorMap& a, const Tenso
             int i = r / (TN / 4), j = r % (TN / 4);
             return longlong2{int64_t(tile.m) * M + row + i / 4 * 16 + i % 4, int64_t(tile.n) * N + column + j * 32};
         };
+        wait_to_write(p.ahead);
         Epilogue<f32> epilogue = part_epilogue<f32>(p, part);
         if constexpr (SLICES == 1) {
             epilogue.template write_all<4>(products, place);

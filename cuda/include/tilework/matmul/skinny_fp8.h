@@ -12,38 +12,6 @@ namespace tw {
 template <typename W, typename X>
 constexpr int SKINNY_BYTES<Fp8Pair<W, X>> = 1;
 
-#define TW_WGMMA_NARROW(TYPE_A, TYPE_B, NAMES, N, REGISTERS, DESC_A, DESC_B, ACCUMULATE, ...)                               \
-    template <>                                                                                                            \
-    struct Wgmma<Fp8Pair<TYPE_A, TYPE_B>, N, K_MAJOR, K_MAJOR> {                                                           \
-        static __device__ __forceinline__ void product(float (&d)[N / 2], uint64_t a, uint64_t b, bool accumulate) {       \
-            asm volatile("{\n\t.reg .pred keep;\n\tsetp.ne.b32 keep, " ACCUMULATE ", 0;\n\t"                             \
-                         "wgmma.mma_async.sync.aligned.m64n" #N "k32.f32." NAMES " {" REGISTERS "}, " DESC_A ", " DESC_B   \
-                         ", keep, 1, 1;\n\t}"                                                                             \
-                         : __VA_ARGS__                                                                                    \
-                         : "l"(a), "l"(b), "r"(int(accumulate)));                                                          \
-        }                                                                                                                  \
-    };
-#define TW_REGISTERS_4 "%0, %1, %2, %3"
-#define TW_REGISTERS_8 TW_REGISTERS_4 ", %4, %5, %6, %7"
-#define TW_REGISTERS_16 TW_REGISTERS_8 ", %8, %9, %10, %11, %12, %13, %14, %15"
-#define TW_SUMS_4(i) "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3])
-#define TW_SUMS_8(i) TW_SUMS_4(i), TW_SUMS_4(i + 4)
-#define TW_WGMMA_NARROW_PAIR(TYPE_A, TYPE_B, NAMES)                                                               \
-    TW_WGMMA_NARROW(TYPE_A, TYPE_B, NAMES, 8, TW_REGISTERS_4, "%4", "%5", "%6", TW_SUMS_4(0))                     \
-    TW_WGMMA_NARROW(TYPE_A, TYPE_B, NAMES, 16, TW_REGISTERS_8, "%8", "%9", "%10", TW_SUMS_8(0))                   \
-    TW_WGMMA_NARROW(TYPE_A, TYPE_B, NAMES, 32, TW_REGISTERS_16, "%16", "%17", "%18", TW_SUMS_8(0), TW_SUMS_8(8))
-TW_WGMMA_NARROW_PAIR(f8e4m3, f8e4m3, "e4m3.e4m3")
-TW_WGMMA_NARROW_PAIR(f8e4m3, f8e5m2, "e4m3.e5m2")
-TW_WGMMA_NARROW_PAIR(f8e5m2, f8e4m3, "e5m2.e4m3")
-TW_WGMMA_NARROW_PAIR(f8e5m2, f8e5m2, "e5m2.e5m2")
-#undef TW_WGMMA_NARROW_PAIR
-#undef TW_SUMS_8
-#undef TW_SUMS_4
-#undef TW_REGISTERS_16
-#undef TW_REGISTERS_8
-#undef TW_REGISTERS_4
-#undef TW_WGMMA_NARROW
-
 // A thread's sums of blocks of 64 columns by ROWS rows.
 template <typename W, typename X, int ROWS, int N>
 struct SkinnySums<Fp8Pair<W, X>, K_MAJOR, ROWS, N> {

@@ -216,8 +216,7 @@ __device__ __forceinline__ void skinny_matmul(const TensorMap& weights, const Te
         }
         tma_load(to + Shape::WEIGHT_BYTES, rows, arrived, k, 0, x_inner, x_outer);
     };
-    wait_for_previous_kernel();
-    admit_next_kernel();
+    wait_to_read(p.ahead);
     // Where stages are short, electing a thread costs more than it saves.
     auto loads = [&] { return N == 128 ? warp == 0 && elect_one() : threadIdx.x == 0; };
     if (loads()) {
@@ -252,6 +251,7 @@ __device__ __forceinline__ void skinny_matmul(const TensorMap& weights, const Te
         finish.write(epilogue, group / (N / 4), first + group % (N / 4) * 4, sums);
     };
     auto add = [](float4& sum, float4 x) { sum = make_float4(sum.x + x.x, sum.y + x.y, sum.z + x.z, sum.w + x.w); };
+    wait_to_write(p.ahead);
     // Only now must the others have begun.
     if (cluster > 1) cluster_wait();
     for (uint32_t group = threadIdx.x; group < groups; group += Shape::THREADS) {

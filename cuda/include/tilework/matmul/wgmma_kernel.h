@@ -221,13 +221,12 @@ __device__ __forceinline__ void wgmma_matmul(const WgmmaMaps& maps, const TwMatm
         mbarrier_init_fence();
     }
     cluster_barrier_relaxed();
-    admit_next_kernel();
     uint32_t items = wgmma_items(p, cluster);
     uint32_t first = blockIdx.z / cluster.slices;
     uint32_t step = gridDim.z / cluster.slices;
     uint32_t depth = uint32_t((p.k + Tile::K - 1) / Tile::K);
-    if (warp == 1 && elect_one()) wgmma_prefetch<Tile, A, B>(maps, p, cluster, wgmma_work(p, cluster, first, depth));
-    wait_for_previous_kernel();
+    if (!p.ahead && warp == 1 && elect_one()) wgmma_prefetch<Tile, A, B>(maps, p, cluster, wgmma_work(p, cluster, first, depth));
+    wait_to_read(p.ahead);
     if (!rescale.applies()) return;
 
     if (group == 0) {
@@ -247,6 +246,7 @@ __device__ __forceinline__ void wgmma_matmul(const WgmmaMaps& maps, const TwMatm
         for (uint32_t index = first; index < items; index += step) {
             WgmmaWork work = wgmma_work(p, cluster, index, depth);
             sums(d, w, work);
+            wait_to_write(p.ahead);
             uint32_t batch = work.outer * p.batch[1] + work.inner;
             rescale(d, work.m * Tile::M + w.consumer * 64, work.n * N, batch);
             if constexpr (Tile::SPLIT) {

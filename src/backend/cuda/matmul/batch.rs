@@ -1,12 +1,13 @@
 //! Batches of products of small f32 matrices on Hopper: `cuda/matmul/batch.cu`.
 
 use super::OP;
-use super::problem::Problem;
+use super::problem::{Problem, access};
 use crate::backend::cuda::Cuda;
 use crate::backend::cuda::abi::TwMatrix;
 use crate::backend::cuda::kernels::{Entry, KernelSet};
 use crate::backend::cuda::launch::Launch;
 use crate::backend::cuda::tensor_map::Swizzle;
+use crate::dtype::DType;
 use crate::error::Result;
 
 pub(super) const MODULE: &str = "matmul/batch";
@@ -52,5 +53,5 @@ pub(super) fn launch(cuda: &Cuda, problem: &Problem) -> Result<()> {
         Launch::linear(kernel, products.min(blocks), 2 * 32 * WARPS).shared(1024 + WARPS * STAGES * stage).dependent();
     // SAFETY: the entry takes two maps and one TwMatmul, and as much shared memory as its buffers need; maps reach what the factors'
     // shapes reach, and so do the pointers that the epilogue uses.
-    unsafe { cuda.launch_with_maps(OP, &launch, &[&a, &b], parameters) }
+    unsafe { cuda.launch_ahead(OP, &launch, &[&a, &b], *parameters, &access(parameters, DType::F32, DType::F32)) }
 }

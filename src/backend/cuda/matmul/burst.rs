@@ -1,7 +1,7 @@
 //! Batches of products of small matrices of 16-bit elements: `cuda/matmul/burst_*.cu`.
 
 use super::OP;
-use super::problem::Problem;
+use super::problem::{Problem, access};
 use crate::backend::cuda::Cuda;
 use crate::backend::cuda::kernels::{Entry, KernelSet};
 use crate::backend::cuda::launch::Launch;
@@ -38,8 +38,14 @@ pub(super) fn launch(cuda: &Cuda, problem: &Problem) -> Result<()> {
     let kernel = KERNELS.get(cuda, OP, dtype * 4 + problem.layout())?;
     let blocks = parameters.batch[0] * parameters.batch[1];
     let launch = Launch::linear(kernel, blocks, THREADS).shared(SHARED);
-    let launch = if cuda.context().capability >= 90 { launch.dependent() } else { launch };
     // SAFETY: the entry takes one TwMatmul and as much shared memory as its factors need; it reads and writes what the operands'
     // pointers and strides reach inside their shapes.
-    unsafe { cuda.launch(OP, &launch, parameters) }
+    unsafe {
+        if cuda.context().capability >= 90 {
+            let access = access(parameters, problem.dtype, problem.dtype);
+            cuda.launch_ahead(OP, &launch.dependent(), &[], *parameters, &access)
+        } else {
+            cuda.launch(OP, &launch, parameters)
+        }
+    }
 }

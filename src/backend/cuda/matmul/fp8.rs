@@ -4,11 +4,15 @@
 //! is copied to where they do first, into memory from the pool: a byte read and written for each element, which a product of more than a
 //! few hundred rows and columns does not notice.
 
-use super::problem::{Placed, Problem, plan};
+use super::problem::{Placed, Problem, extent, plan};
 use super::skinny_fp8;
 use super::wgmma::{self, Arranged};
-use super::wgmma_plan::{Candidate, INSTANCES, candidate, plan_among};
+use super::wgmma_plan::{
+    Candidate, INSTANCES, T64X64, T64X64_SPLIT, T64X128, T128X128, T128X160_ALONG_K, T128X192, T128X256, candidate,
+    plan_among,
+};
 use crate::backend::cuda::abi::{TwFp8, TwMatmul, TwMatrix};
+use crate::backend::cuda::ahead::Access;
 use crate::backend::cuda::elementwise::{self, computed};
 use crate::backend::cuda::kernels::{self, Entry, KernelSet};
 use crate::backend::cuda::{Cuda, pointer};
@@ -28,6 +32,9 @@ const PAIRS: [(DType, DType); 4] = [
 ];
 /// The types of the output.
 pub(super) const OUTPUTS: [DType; 3] = [DType::F32, DType::F16, DType::BF16];
+
+/// Elements along k, and columns of b, that may have a scale of their own.
+const BLOCK: u64 = 128;
 
 /// How the products are added up (`cuda/include/tilework/matmul/fp8_kernel.h`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,21 +59,12 @@ impl Kind {
     }
 }
 
-/// Into [`INSTANCES`].
-const T128X256: usize = 0;
-const T128X192: usize = 1;
-const T128X128: usize = 2;
-const T64X128: usize = 4;
-const T64X64: usize = 5;
-const T64X64_SPLIT: usize = 7;
-const T128X160: usize = 8;
-
 /// Fitted to measurements on one GPU (`docs/kernels/matmul.md`).
 const FAST: [Candidate; 9] = [
     candidate(T128X256, [2, 1], [800.0, 1200.0, 3000.0]),
     candidate(T128X256, [1, 1], [801.0, 1200.0, 3000.0]),
     candidate(T128X192, [1, 1], [610.0, 1000.0, 3000.0]),
-    candidate(T128X160, [1, 1], [515.0, 1000.0, 3000.0]),
+    candidate(T128X160_ALONG_K, [1, 1], [515.0, 1000.0, 3000.0]),
     candidate(T128X128, [1, 1], [415.0, 700.0, 3000.0]),
     candidate(T64X128, [1, 1], [285.0, 300.0, 2700.0]),
     candidate(T64X64, [1, 1], [205.0, 300.0, 2500.0]),
@@ -77,7 +75,7 @@ const PRECISE: [Candidate; 9] = [
     candidate(T128X256, [2, 1], [860.0, 1200.0, 3000.0]),
     candidate(T128X256, [1, 1], [861.0, 1200.0, 3000.0]),
     candidate(T128X192, [1, 1], [625.0, 1100.0, 3000.0]),
-    candidate(T128X160, [1, 1], [535.0, 1000.0, 3000.0]),
+    candidate(T128X160_ALONG_K, [1, 1], [535.0, 1000.0, 3000.0]),
     candidate(T128X128, [1, 1], [420.0, 700.0, 3000.0]),
     candidate(T64X128, [1, 1], [290.0, 350.0, 2800.0]),
     candidate(T64X64, [1, 1], [225.0, 300.0, 2500.0]),
@@ -160,14 +158,33 @@ pub fn matmul_scaled(cuda: &Cuda, op: ScaledMatmul, out: Operand) -> Result<bool
         }
         let plan = plan_among(kind.candidates(pair), &problem, cuda.context().multiprocessors);
         let kernel = |_| KERNELS.get(cuda, OP, index(pair, kind, output, plan.instance));
-        let Arranged { launch, maps, parameters, .. } = &wgmma::arrange(cuda, &problem, plan, out.dtype, kernel)?;
+        let Arranged { launch, maps, parameters, access, .. } =
+            &wgmma::arrange(cuda, &problem, plan, out.dtype, kernel)?;
         let parameters = TwFp8 { product: *parameters, a_scales, b_scales };
         // SAFETY: the entry takes three maps and one TwFp8, and as much shared memory as its buffers need; the maps reach what the
         // operands' shapes or their copies reach, and so do the pointers, of scales too, which the kernel reads at rows, columns
         // and depths inside the product alone. Copies are dropped after this, so that who gets their memory comes later.
-        unsafe { cuda.launch_with_maps(OP, launch, &[&maps[0], &maps[1], &maps[2]], &parameters)? };
+        unsafe {
+            cuda.launch_ahead(
+                OP,
+                launch,
+                &[&maps[0], &maps[1], &maps[2]],
+                parameters,
+                &with_scales(access, &parameters),
+            )?
+        };
     }
     Ok(true)
+}
+
+/// What a product does to memory, its scales read too.
+pub(super) fn with_scales(access: &Access, p: &TwFp8) -> Access {
+    let TwMatmul { m, n, k, batch, .. } = p.product;
+    let [columns, depth] = [n, k].map(|length| length.div_ceil(BLOCK));
+    let mut access = access.clone();
+    access.reads.push(extent(&p.a_scales, [m, depth], batch, DType::F32));
+    access.reads.push(extent(&p.b_scales, [depth, columns], batch, DType::F32));
+    access
 }
 
 /// Whether lengths, and the strides of scales, are within the kernels' integers.

@@ -28,11 +28,24 @@ mod wgmma_plan;
 use self::choose::{Choice, Gpu, choose};
 pub(super) use self::fp8::matmul_scaled;
 use self::problem::{Problem, problems};
-use super::abi::TwMatmul;
+use super::abi::{TwFp8, TwMatmul};
+use super::launch::TellAhead;
 use super::{Cuda, kernels};
 use crate::backend::{Activation, Matmul, Operand};
 use crate::dtype::DType;
 use crate::error::Result;
+
+impl TellAhead for TwMatmul {
+    fn tell_ahead(&mut self, ahead: bool) {
+        self.ahead = ahead.into();
+    }
+}
+
+impl TellAhead for TwFp8 {
+    fn tell_ahead(&mut self, ahead: bool) {
+        self.product.tell_ahead(ahead);
+    }
+}
 
 /// The name of the operation in errors.
 const OP: &str = "matmul";

@@ -3,7 +3,10 @@
 //! Batch axes that lie one run in every operand become one; of what is left, two are walked by the kernel and the others here, a
 //! launch for each index. `outᵀ = bᵀ @ aᵀ` serves a column-major output, and turns a product with one column into one with one row.
 
+use std::ops::Range;
+
 use crate::backend::cuda::abi::{TwMatmul, TwMatrix};
+use crate::backend::cuda::ahead::Access;
 use crate::backend::cuda::elementwise::computed;
 use crate::backend::cuda::pointer;
 use crate::backend::cuda::tensor_map::{BoxedTensor, Swizzle};
@@ -210,6 +213,26 @@ fn is_aligned(matrix: &TwMatrix, size: i64) -> bool {
     matrix.pointer.is_multiple_of(16) && [across, outer, inner].iter().all(|stride| (stride * size) % 16 == 0)
 }
 
+/// What the kernel of these parameters, for factors of dtype `factor`, does to memory.
+pub(super) fn access(p: &TwMatmul, factor: DType, out: DType) -> Access {
+    let like_out = |x| extent(x, [p.m, p.n], p.batch, out);
+    let factors = [extent(&p.a, [p.m, p.k], p.batch, factor), extent(&p.b, [p.k, p.n], p.batch, factor)];
+    let epilogue = [&p.bias, &p.multiply, &p.c].map(like_out);
+    Access { reads: factors.into_iter().chain(epilogue).collect(), writes: like_out(&p.out) }
+}
+
+/// The addresses from the first byte of a batch of matrices of `shape` to its last; of an absent one none.
+pub(super) fn extent(x: &TwMatrix, shape: [u64; 2], batch: [u32; 2], dtype: DType) -> Range<u64> {
+    let axes = [(x.row, shape[0]), (x.column, shape[1]), (x.batch[0], batch[0].into()), (x.batch[1], batch[1].into())];
+    if x.pointer == 0 || axes.iter().any(|&(_, length)| length == 0) {
+        return 0..0;
+    }
+    let ends = axes.map(|(stride, length)| stride * (length - 1) as i64 * dtype.size() as i64);
+    let [below, above]: [i64; 2] =
+        [ends.iter().filter(|&&end| end < 0).sum(), ends.iter().filter(|&&end| end > 0).sum()];
+    x.pointer.wrapping_add_signed(below)..x.pointer.wrapping_add_signed(above + dtype.size() as i64)
+}
+
 pub(super) fn transposed(p: &TwMatmul) -> TwMatmul {
     let flip = |x: TwMatrix| TwMatrix { row: x.column, column: x.row, ..x };
     TwMatmul {
@@ -299,6 +322,23 @@ mod tests {
         assert_eq!((p.m, p.n, p.out.row, p.out.column), (1, 32, 0, 1));
         let p = plan_f32(&dense(&[1, 1]), &dense(&[1, 16]), &dense(&[16, 1]))[0].parameters;
         assert_eq!((p.m, p.n, p.a.pointer), (1, 1, 0x2000));
+    }
+
+    #[test]
+    fn an_extent_reaches_from_the_first_byte_to_the_last() {
+        let of = |strides: &[isize]| {
+            let a = layout(&[2, 3, 5], strides, 40);
+            let p = plan_f32(&dense(&[2, 3, 8]), &a, &dense(&[2, 5, 8]))[0].parameters;
+            access(&p, DType::F32, DType::F32).reads[0].clone()
+        };
+        assert_eq!(of(&[15, 5, 1]), 0x2000..0x2000 + 4 * 30);
+        assert_eq!(of(&[0, 5, 1]), 0x2000..0x2000 + 4 * 15, "one matrix for all");
+        assert_eq!(of(&[-15, 10, -1]), 0x2000 - 4 * 19..0x2000 + 4 * 21, "backwards");
+        let p = plan_f32(&dense(&[3, 8]), &dense(&[3, 5]), &dense(&[5, 8]))[0].parameters;
+        let Access { reads, writes } = access(&p, DType::F32, DType::F32);
+        assert_eq!((writes, &reads[1..]), (0x1000..0x1000 + 96, &[0x3000..0x3000 + 160, 0..0, 0..0, 0..0][..]));
+        let nothing = access(&TwMatmul { k: 0, ..p }, DType::F32, DType::F32);
+        assert_eq!(nothing.reads[0], 0..0, "no k, no factors");
     }
 
     #[test]

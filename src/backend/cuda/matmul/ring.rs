@@ -1,6 +1,6 @@
 //! Launches of kernels whose factors come through a ring of buffers: `simt_ring.rs` and `dmma.rs`.
 
-use super::problem::Problem;
+use super::problem::{Problem, access};
 use super::{ALONE, OP, parts, tiled};
 use crate::backend::cuda::Cuda;
 use crate::backend::cuda::abi::TwMatrix;
@@ -56,6 +56,13 @@ pub(super) fn launch(cuda: &Cuda, problem: &Problem, ring: &Ring, parts: u32) ->
     let launch = Launch::linear(ring.kernel, blocks, 32 * LOADERS + ring.math).shared(shared).dependent();
     // SAFETY: the entry takes two maps and one TwMatmul, and as much shared memory as its buffers need; maps reach what the factors'
     // shapes reach, and so do the pointers that the epilogue uses; the sums of parts have room for all of them.
-    unsafe { cuda.launch_with_maps(OP, &launch, &[&a, &b], &parameters) }?;
+    unsafe {
+        if parts > 1 {
+            cuda.launch_with_maps(OP, &launch, &[&a, &b], &parameters)?;
+        } else {
+            let access = access(&parameters, problem.dtype, problem.dtype);
+            cuda.launch_ahead(OP, &launch, &[&a, &b], parameters, &access)?;
+        }
+    }
     if parts > 1 { parts::add(cuda, problem.dtype, &parameters) } else { Ok(()) }
 }

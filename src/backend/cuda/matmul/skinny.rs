@@ -1,6 +1,6 @@
 //! A few rows times a matrix on Hopper, at the speed at which the matrix can be read: `cuda/matmul/skinny_*.cu`.
 
-use super::problem::{Direction, Problem, transposed};
+use super::problem::{Direction, Problem, access, transposed};
 use super::{ALONE, OP, tiled};
 use crate::backend::cuda::Cuda;
 use crate::backend::cuda::kernels::{Entry, KernelSet};
@@ -90,5 +90,7 @@ pub(super) fn launch(cuda: &Cuda, problem: &Problem, transpose: bool, cluster: u
         .dependent();
     // SAFETY: the entry takes two maps and one TwMatmul, and as much shared memory as its buffers need; maps reach what the
     // operands' shapes reach, and so do the pointers and strides that the epilogue reads and writes with.
-    unsafe { cuda.launch_with_maps(OP, &launch, &[&weights, &a], &parameters) }
+    unsafe {
+        cuda.launch_ahead(OP, &launch, &[&weights, &a], parameters, &access(&parameters, problem.dtype, problem.dtype))
+    }
 }

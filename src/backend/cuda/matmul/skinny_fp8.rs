@@ -1,8 +1,9 @@
 //! A few rows of 8-bit floats times a matrix of them on Hopper: `cuda/matmul/skinny_fp8.cu`.
 
 use super::choose::{batch, share_depth};
-use super::problem::{Problem, transposed};
-use super::{fp8, tiled};
+use super::fp8::{self, with_scales};
+use super::problem::{Problem, access, transposed};
+use super::tiled;
 use crate::backend::cuda::Cuda;
 use crate::backend::cuda::abi::{TwFp8, TwMatrix};
 use crate::backend::cuda::kernels::{self, Entry, KernelSet};
@@ -92,14 +93,16 @@ pub(super) fn launch(
     let weights = problem.boxes(&parameters.b, [k, n], [columns, DEPTH], swizzle);
     let weights = cuda.tensor_map_for(fp8::OP, &weights, Reads::Once)?;
     let a = cuda.tensor_map(fp8::OP, &problem.boxes(&parameters.a, [m, k], [rows, DEPTH], swizzle))?;
+    let access = access(&parameters, problem.dtype, out);
     let parameters = TwFp8 { product: parameters, a_scales: scales[0], b_scales: scales[1] };
+    let access = with_scales(&access, &parameters);
     let launch = Launch::linear(KERNELS.get(cuda, fp8::OP, index)?, tiles * cluster, 128)
         .shared(shared_bytes(rows, columns))
         .cluster([cluster, 1, 1])
         .dependent();
     // SAFETY: the entry takes two maps and one TwFp8, and as much shared memory as its buffers need; maps reach what the factors'
     // shapes or their copies reach, and so do the pointers and strides that the epilogue writes with; the scales are two numbers.
-    unsafe { cuda.launch_with_maps(fp8::OP, &launch, &[&weights, &a], &parameters) }?;
+    unsafe { cuda.launch_ahead(fp8::OP, &launch, &[&weights, &a], parameters, &access) }?;
     Ok(true)
 }
 

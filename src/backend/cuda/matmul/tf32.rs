@@ -7,7 +7,10 @@ use super::OP;
 use super::choose::can_box;
 use super::problem::{Problem, transposed};
 use super::wgmma::{self, is_plain};
-use super::wgmma_plan::{Candidate, INSTANCES, Plan, candidate, plan_timed};
+use super::wgmma_plan::{
+    Candidate, INSTANCES, Plan, T64X64, T64X64_SPLIT, T64X128, T64X128_SPLIT, T128X64, T128X64_SPLIT, T128X128,
+    T128X128_SPLIT, T128X192, T128X256, candidate, plan_timed,
+};
 use crate::backend::cuda::Cuda;
 use crate::backend::cuda::abi::TW_BOXED_OUT;
 use crate::backend::cuda::kernels::{Entry, KernelSet};
@@ -28,18 +31,6 @@ static KERNELS: KernelSet<{ COUNT * LAYOUTS.len() }> = KernelSet::new(|index| {
     let (instance, layout) = (INSTANCES[index / LAYOUTS.len()].name, LAYOUTS[index % LAYOUTS.len()]);
     Entry { module: MODULE, name: format!("matmul_tf32_{instance}_{layout}") }
 });
-
-/// Into [`INSTANCES`].
-const T128X256: usize = 0;
-const T128X192: usize = 1;
-const T128X128: usize = 2;
-const T128X64: usize = 3;
-const T64X128: usize = 4;
-const T64X64: usize = 5;
-const T128X128_SPLIT: usize = 6;
-const T64X64_SPLIT: usize = 7;
-const T128X64_SPLIT: usize = 9;
-const T64X128_SPLIT: usize = 11;
 
 /// For both factors along k. Fitted to measurements on one GPU (`docs/kernels/matmul.md`).
 const STRAIGHT: [Candidate; 13] = [
@@ -132,7 +123,7 @@ pub(super) fn launch(cuda: &Cuda, problem: &Problem, plan: Plan) -> Result<()> {
     // SAFETY: the entry takes three maps and one TwMatmul, and as much shared memory as its buffers need; the maps reach what the
     // operands' shapes reach, and so do the pointers of the output and the epilogue; the scratch holds every tile's sums, and the plan
     // has no more tiles than there are counters.
-    unsafe { cuda.launch_with_maps(OP, &arranged.launch, &[a, b, out], &arranged.parameters) }
+    unsafe { cuda.launch_ahead(OP, &arranged.launch, &[a, b, out], arranged.parameters, &arranged.access) }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Large products of f32 whose factors are rounded to TF32's 11 bits by a pass, on Hopper: `cuda/matmul/wgmma_tf32.cu`.
+//! Large products of f32 whose factors are rounded to TF32's 11 bits by a pass, on Hopper: `cuda/matmul/tf32_pass.cu`.
 //!
 //! Tensor cores multiply f16, which has as many bits, twice as fast as TF32, from any layout. So the pass of `split.rs` makes f16
 //! matrices of the factors, with a power of two for each row, and finds whether their elements allow it. What it finds stays on the
@@ -19,8 +19,8 @@ use crate::dtype::DType;
 use crate::error::Result;
 
 static KERNELS: KernelSet<WHOLE> = KernelSet::new(|index| Entry {
-    module: "matmul/wgmma_tf32",
-    name: format!("matmul_wgmma_tf32_{}", INSTANCES[index].name),
+    module: "matmul/tf32_pass",
+    name: format!("matmul_tf32_pass_{}", INSTANCES[index].name),
 });
 
 /// Launches the pass, the product in tiles of `plan`, and what stands in for it.

@@ -1,8 +1,9 @@
 //! Which instance of the Hopper kernel computes a product, in which clusters, and in how many parts of k.
 //!
 //! The candidates' times are estimated: rounds of tiles on the slowest multiprocessor, times what a stage of a tile costs, or what memory
-//! takes for the factors if that is longer; plus what each tile and each launch costs beside. The costs are fitted to measurements on one
-//! GPU (`docs/kernels/matmul.md`).
+//! takes for the factors if that is longer; plus what each tile and each launch costs beside. A product may be alone or among others that
+//! do not wait for each other, and both times count. The costs are fitted to measurements on one GPU
+//! (`docs/kernels/matmul.md`).
 
 use std::sync::OnceLock;
 
@@ -72,7 +73,8 @@ impl Instance {
     }
 }
 
-/// The instances of `cuda/include/tilework/matmul/wgmma_instances.h`, the first of 128 x 160, which 8-bit factors alone have, and one of TF32.
+/// The instances of `cuda/include/tilework/matmul/wgmma_instances.h`; one of 128 x 160 whose b runs along k, which 8-bit factors have; and one
+/// that TF32 has.
 pub(super) const INSTANCES: [Instance; 12] = [
     Instance::new("128x256", 2, 256),
     Instance::new("128x192", 2, 192),
@@ -87,6 +89,20 @@ pub(super) const INSTANCES: [Instance; 12] = [
     Instance::new("128x160", 2, 160).holding(192),
     Instance::new("64x128_split", 1, 128).split(),
 ];
+
+/// Places in [`INSTANCES`].
+pub(super) const T128X256: usize = 0;
+pub(super) const T128X192: usize = 1;
+pub(super) const T128X128: usize = 2;
+pub(super) const T128X64: usize = 3;
+pub(super) const T64X128: usize = 4;
+pub(super) const T64X64: usize = 5;
+pub(super) const T128X128_SPLIT: usize = 6;
+pub(super) const T64X64_SPLIT: usize = 7;
+pub(super) const T128X160_ALONG_K: usize = 8;
+pub(super) const T128X64_SPLIT: usize = 9;
+pub(super) const T128X160: usize = 10;
+pub(super) const T64X128_SPLIT: usize = 11;
 
 /// The first so many of them compute all of k.
 pub(super) const WHOLE: usize = 6;
@@ -131,6 +147,8 @@ pub(super) struct Candidate {
 }
 
 pub(super) const fn candidate(instance: usize, [rows, slices]: [u32; 2], [block, tile, launch]: [f64; 3]) -> Candidate {
+    let Instance { columns, split, .. } = INSTANCES[instance];
+    assert!(!split || columns / slices <= ROW && columns / 8 % slices == 0, "wgmma_combine.h stages a slice's columns");
     Candidate { instance, rows, slices, block, tile, launch }
 }
 
@@ -142,24 +160,29 @@ const AGAIN: f64 = 0.4;
 /// The nanoseconds that it takes to add up a tile's parts in memory, and for each part; waiting for the factors is in it.
 const ADDING: [f64; 2] = [3000.0, 190.0];
 
+/// The nanoseconds that a launch takes at least.
+const LEAST: f64 = 1100.0;
+/// What the time of a product alone counts for, of 1, beside its time among others.
+const ALONE: f64 = 0.6;
+
 /// Of tiles in pairs and alone the first is taken where both take the same rounds. Each block of a tile that is split begins anew, which
 /// is most of what such a tile costs.
 const CANDIDATES: [Candidate; 15] = [
-    candidate(0, [2, 1], [622.0, 1500.0, 3000.0]),
-    candidate(0, [1, 1], [629.0, 1500.0, 3000.0]),
-    candidate(1, [1, 1], [475.0, 1300.0, 2700.0]),
-    candidate(2, [1, 1], [319.0, 900.0, 2700.0]),
-    candidate(3, [1, 1], [220.0, 500.0, 2250.0]),
-    candidate(4, [1, 1], [209.0, 590.0, 2100.0]),
-    candidate(5, [1, 1], [158.0, 350.0, 2000.0]),
-    candidate(10, [2, 1], [412.0, 1300.0, 2700.0]),
-    candidate(6, [1, 2], [330.0, 5000.0, 1800.0]),
-    candidate(6, [1, 4], [330.0, 5000.0, 1800.0]),
-    candidate(6, [1, 8], [330.0, 5000.0, 1800.0]),
-    candidate(9, [1, 2], [220.0, 3000.0, 1100.0]),
-    candidate(7, [1, 2], [158.0, 2800.0, 1000.0]),
-    candidate(7, [1, 4], [158.0, 2500.0, 1000.0]),
-    candidate(7, [1, 8], [158.0, 2500.0, 1000.0]),
+    candidate(T128X256, [2, 1], [622.0, 1500.0, 3000.0]),
+    candidate(T128X256, [1, 1], [629.0, 1500.0, 3000.0]),
+    candidate(T128X192, [1, 1], [475.0, 1300.0, 2700.0]),
+    candidate(T128X128, [1, 1], [319.0, 900.0, 2700.0]),
+    candidate(T128X64, [1, 1], [220.0, 500.0, 2250.0]),
+    candidate(T64X128, [1, 1], [209.0, 590.0, 2100.0]),
+    candidate(T64X64, [1, 1], [158.0, 350.0, 2000.0]),
+    candidate(T128X160, [2, 1], [412.0, 1300.0, 3200.0]),
+    candidate(T128X128_SPLIT, [1, 2], [330.0, 5000.0, 1800.0]),
+    candidate(T128X128_SPLIT, [1, 4], [330.0, 5000.0, 1800.0]),
+    candidate(T128X128_SPLIT, [1, 8], [330.0, 5000.0, 1800.0]),
+    candidate(T128X64_SPLIT, [1, 2], [220.0, 3000.0, 1100.0]),
+    candidate(T64X64_SPLIT, [1, 2], [158.0, 2800.0, 1000.0]),
+    candidate(T64X64_SPLIT, [1, 4], [158.0, 2500.0, 1000.0]),
+    candidate(T64X64_SPLIT, [1, 8], [158.0, 2500.0, 1000.0]),
 ];
 
 impl Candidate {
@@ -182,15 +205,20 @@ impl Candidate {
         if !possible {
             return None;
         }
-        let at_a_time = clusters(multiprocessors, plan.cluster_size());
-        let rounds = (tiles * u64::from(splits)).div_ceil(at_a_time.into());
-        let products = rounds as f64 * depth.div_ceil(parts) as f64 * self.block;
-        let product = if splits > 1 {
-            products + ADDING[0] + f64::from(splits) * ADDING[1]
-        } else {
-            products.max(memory_time(problem, instance))
+        let at_a_time = f64::from(clusters(multiprocessors, plan.cluster_size()));
+        let rounds = (tiles * u64::from(splits)) as f64 / at_a_time;
+        let memory = memory_time(problem, instance);
+        let work = |rounds: f64| {
+            let products = rounds * depth.div_ceil(parts) as f64 * self.block;
+            let adding = ADDING[0] + f64::from(splits) * ADDING[1];
+            rounds * self.tile + if splits > 1 { products + adding } else { products.max(memory) }
         };
-        Some((self.launch + rounds as f64 * self.tile + product, plan))
+        // Of a product alone, whole rounds; among others that do not wait for each other, whose blocks take the multiprocessors that
+        // this one leaves, what it occupies. Parts of k are as many as there is room for.
+        let alone = self.launch + work(rounds.ceil());
+        let among = (self.launch * rounds.min(1.0) + work(rounds)).max(LEAST);
+        let time = if parts == 1 { ALONE * alone + (1.0 - ALONE) * among } else { alone };
+        Some((time, plan))
     }
 }
 
@@ -301,7 +329,7 @@ mod tests {
     #[test]
     fn rounds_are_full() {
         assert_eq!(chosen(3072, 3072, 3072).0, "128x192", "2.9 rounds, not 2.2");
-        assert_eq!(chosen(1536, 1536, 1536).0, "128x160", "120 tiles, not 96");
+        assert_eq!(chosen(1536, 1536, 1536).0, "128x192", "of 96 tiles, which leave room for the next product's");
         for size in [4096, 8192] {
             let (name, plan) = chosen(size, size, size);
             assert_eq!((name, plan.rows), ("128x256", 2));

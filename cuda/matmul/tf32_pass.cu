@@ -35,18 +35,18 @@ struct Tf32PassTile : WgmmaTile<CONSUMERS, N> {
 
 }  // namespace tw
 
-#define TW_TF32_KERNEL(NAME, ...)                                                                                       \
-    using Tf32_##NAME = tw::Tf32PassTile<__VA_ARGS__>;                                                                  \
-    extern "C" __global__ void __launch_bounds__(Tf32_##NAME::THREADS, 1)                                               \
-        matmul_wgmma_tf32_##NAME(const __grid_constant__ tw::TensorMap a, const __grid_constant__ tw::TensorMap b,      \
+#define TW_TF32_PASS_KERNEL(NAME, ...)                                                                                  \
+    using Tf32Pass_##NAME = tw::Tf32PassTile<__VA_ARGS__>;                                                              \
+    extern "C" __global__ void __launch_bounds__(Tf32Pass_##NAME::THREADS, 1)                                           \
+        matmul_tf32_pass_##NAME(const __grid_constant__ tw::TensorMap a, const __grid_constant__ tw::TensorMap b,       \
                                  const __grid_constant__ tw::TensorMap out, const __grid_constant__ TwSplit s) {        \
-        tw::wgmma_matmul<Tf32_##NAME, tw::K_MAJOR, tw::K_MAJOR>(                                                        \
+        tw::wgmma_matmul<Tf32Pass_##NAME, tw::K_MAJOR, tw::K_MAJOR>(                                                    \
             {a, b, out, a, a}, s.product, tw::WgmmaSums<tw::f16, tw::K_MAJOR, tw::K_MAJOR>(), tw::Tf32PassRescale{s});  \
     }
 
-TW_TF32_KERNEL(128x256, 2, 256)
-TW_TF32_KERNEL(128x192, 2, 192)
-TW_TF32_KERNEL(128x128, 2, 128)
-TW_TF32_KERNEL(128x64, 2, 64)
-TW_TF32_KERNEL(64x128, 1, 128)
-TW_TF32_KERNEL(64x64, 1, 64)
+TW_TF32_PASS_KERNEL(128x256, 2, 256)
+TW_TF32_PASS_KERNEL(128x192, 2, 192)
+TW_TF32_PASS_KERNEL(128x128, 2, 128)
+TW_TF32_PASS_KERNEL(128x64, 2, 64)
+TW_TF32_PASS_KERNEL(64x128, 1, 128)
+TW_TF32_PASS_KERNEL(64x64, 1, 64)

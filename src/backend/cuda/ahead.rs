@@ -1,0 +1,124 @@
+//! Which kernels may begin beside those before them in the stream.
+//!
+//! A kernel of programmatic dependent launch may begin when the blocks of the one before it have, and has to wait for that one's end by
+//! itself (`cuda/include/tilework/dependent.h`). Usually it waits before it reads. But the host knows what each kernel of a product reads
+//! and writes: where it reads nothing that a kernel still under way may write, it goes *ahead*, and waits only before it writes.
+//!
+//! What may be under way is little. A kernel that is not ahead admits the next one after it has waited, so all before it have ended then,
+//! and it alone may still be writing. A kernel that is ahead admits the next one at once, so what was under way before it still may be.
+//! Of kernels that say nothing of themselves nothing is known, so the next one is not ahead. Copies and whatever else is no kernel wait,
+//! and are waited for, in full.
+
+use std::ops::Range;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use smallvec::SmallVec;
+
+/// Kernels one after another that go ahead, before one waits so that there is an end to what has to be compared.
+const MOST: usize = 32;
+
+/// What a kernel does to memory: ranges of addresses.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Access {
+    pub reads: SmallVec<[Range<u64>; 8]>,
+    pub writes: Range<u64>,
+}
+
+/// What the kernels at the end of the stream may still be writing. Whoever launches holds it meanwhile, so that the order of what is
+/// told here is that of the stream.
+#[derive(Default)]
+pub(crate) struct Ahead(Mutex<Tail>);
+
+/// The end of the stream.
+#[derive(Debug, Default)]
+pub(crate) struct Tail {
+    /// Which capture of a graph it is the end of; 0 where kernels go to the stream itself.
+    capture: u64,
+    /// `None` if a kernel has said nothing.
+    writes: Option<SmallVec<[Range<u64>; MOST]>>,
+}
+
+impl Ahead {
+    /// The end of the stream, to be held until the launch has been enqueued.
+    pub fn tail(&self) -> MutexGuard<'_, Tail> {
+        // Whoever panicked with it left nothing half done: what is not known is `None`.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tail {
+    /// A kernel of which nothing is known follows, or something else may have happened.
+    pub fn forget(&mut self) {
+        self.writes = None;
+    }
+
+    /// Whether a kernel that does `access` may go ahead; it follows, unless the tail is forgotten. `capture` is 0 or the number of the
+    /// capture that the stream is in: what was captured before or after is not the end of the same sequence.
+    pub fn follow(&mut self, access: &Access, capture: u64) -> bool {
+        if self.capture != capture {
+            self.forget();
+        }
+        self.capture = capture;
+        let written = access.writes.clone();
+        if let Some(writes) = &mut self.writes
+            && writes.len() < MOST
+            && access.reads.iter().all(|read| writes.iter().all(|write| !overlap(read, write)))
+        {
+            writes.push(written);
+            return true;
+        }
+        self.writes = Some(SmallVec::from_iter([written]));
+        false
+    }
+}
+
+fn overlap(a: &Range<u64>, b: &Range<u64>) -> bool {
+    a.start < b.end && b.start < a.end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn access(reads: Range<u64>, writes: Range<u64>) -> Access {
+        Access { reads: SmallVec::from_iter([500_000..500_001, reads]), writes }
+    }
+
+    #[test]
+    fn a_kernel_goes_ahead_of_what_it_does_not_read() {
+        let mut tail = Tail::default();
+        assert!(!tail.follow(&access(0..10, 100..110), 0), "nothing is known of what came before");
+        assert!(tail.follow(&access(0..10, 200..210), 0));
+        assert!(tail.follow(&access(90..100, 300..310), 0), "a neighbour");
+        assert!(!tail.follow(&access(109..111, 400..410), 0), "the first one's output, three kernels later");
+        assert!(tail.follow(&access(100..110, 500..510), 0), "that one has waited, so all before it have ended");
+        assert!(!tail.follow(&access(405..406, 600..610), 0), "but it may not have");
+    }
+
+    #[test]
+    fn what_says_nothing_is_waited_for() {
+        let mut tail = Tail::default();
+        tail.follow(&access(0..0, 0..1), 0);
+        assert!(tail.follow(&access(0..0, 0..1), 0), "writing waits in any case");
+        tail.forget();
+        assert!(!tail.follow(&access(5..6, 0..1), 0));
+        assert!(tail.follow(&access(5..6, 0..1), 0));
+    }
+
+    #[test]
+    fn a_capture_is_a_sequence_of_its_own() {
+        let mut tail = Tail::default();
+        tail.follow(&access(0..0, 0..1), 0);
+        assert!(!tail.follow(&access(5..6, 2..3), 7), "captured");
+        assert!(tail.follow(&access(5..6, 2..3), 7));
+        assert!(!tail.follow(&access(5..6, 2..3), 0), "the kernel before it in the stream is the first");
+        assert!(!tail.follow(&access(5..6, 2..3), 8), "another capture");
+    }
+
+    #[test]
+    fn one_in_many_waits() {
+        let mut tail = Tail::default();
+        let waiting = (0..3 * MOST as u64).filter(|i| !tail.follow(&access(0..1, i + 1..i + 2), 0)).count();
+        assert_eq!(waiting, 3);
+    }
+}
