@@ -1,14 +1,30 @@
 // Matrix products of f16 by cooperative matrices: what replaces the tiles and the entry point of `matmul.wgsl`.
 //
 // A workgroup computes a tile of ROWS x COLUMNS results, each of its subgroups a part of $down x $across matrices of 16 x 16, which
-// stay in registers in f32. STEPS steps of k at a time are brought to workgroup memory, and while they are multiplied the next are on
-// their way to registers. Both matrices are kept as they lie, because a cooperative matrix can be loaded by rows or by columns. They
-// are read eight elements at a time, as four words, the most that a load brings. A line has eight elements more than it needs, so
-// that the rows of a matrix lie in different banks.
+// stay in registers in f32. STEPS steps of k at a time are brought to workgroup memory. Both matrices are kept as they lie, because a
+// cooperative matrix can be loaded by rows or by columns. They are read eight elements at a time, as four words, the most that a load
+// brings. A line has eight elements more than it needs, so that the rows of a matrix lie in different banks.
+//
+// While a tile is multiplied the next is on its way to registers. Its loads and the writes to workgroup memory that wait for them
+// stand in the same iteration, with the multiplications between them: from one iteration to the next a compiler moves a load down to
+// its use, and then nothing hides how long it takes.
+//
+// Workgroup memory is the scarce thing, because it decides how many workgroups a multiprocessor holds; so results leave by a single
+// matrix for each subgroup.
 
 //# directives
 enable f16;
 enable wgpu_cooperative_matrix;
+//# codec
+// By the device: who has such matrices converts f16 exactly, subnormals too.
+fn unpack_f16(bits: u32) -> f32 {
+    return unpack2x16float(bits).x;
+}
+
+fn pack_f16(v: f32) -> u32 {
+    return pack2x16float(vec2<f32>(v, 0.0));
+}
+
 //# types
 alias Vector = vec4<f32>;
 alias Unit = vec4<u32>;
@@ -23,7 +39,7 @@ const STEPS = $steps;
 // Neighbouring workgroups compute tiles of so many rows of tiles, that they may share what they read.
 const BAND = 8u;
 
-// Where each subgroup puts its results before they are finished: a row of matrices.
+// Where each subgroup puts a matrix of its results before they are finished.
 var<workgroup> results: array<Vector, $results>;
 
 //# tile
@@ -36,19 +52,18 @@ fn put_$n(at: u32, unit: Unit) {
     tile_$n[at + 1u] = Half(vec4<f32>(unpack2x16float(unit.z), unpack2x16float(unit.w)));
 }
 
-// `fetch`: unit number `slot` of the tile that starts at (free, k), out of a matrix with `frees` x `steps` elements from `start` on;
-// zeros outside of it. `keep`: puts it into the tile.
+// `fetch`: unit number `slot` of the tile that starts at (free, k), out of a matrix with `frees` x `steps` elements from `start` on.
+// Outside of it a unit is zero along k; along the free axis it may be anything, for its results are not written. `keep`: puts it
+// into the tile.
 
 //# along k
 const LINE_$n = STEPS / 4u + 2u;
 
 fn fetch_$n(slot: u32, start: u32, free: u32, k: u32, frees: u32, steps: u32, free_stride: u32, k_stride: u32) -> Unit {
-    let f = free + slot / (STEPS / 8u);
+    let f = min(free + slot / (STEPS / 8u), frees - 1u);
     let step = k + slot % (STEPS / 8u) * 8u;
-    if f < frees && step < steps {
-        return $n[(start + f * free_stride + step) / 8u];
-    }
-    return Unit();
+    $outside
+    return $n[(start + f * free_stride + min(step, steps - 8u)) / 8u];
 }
 
 fn keep_$n(slot: u32, unit: Unit) {
@@ -59,18 +74,20 @@ fn keep_$n(slot: u32, unit: Unit) {
 const LINE_$n = $frees / 4u + 2u;
 
 fn fetch_$n(slot: u32, start: u32, free: u32, k: u32, frees: u32, steps: u32, free_stride: u32, k_stride: u32) -> Unit {
-    let f = free + slot % ($frees / 8u) * 8u;
+    let f = min(free + slot % ($frees / 8u) * 8u, frees - 8u);
     let step = k + slot / ($frees / 8u);
-    if f < frees && step < steps {
-        return $n[(start + f + step * k_stride) / 8u];
-    }
-    return Unit();
+    $outside
+    return $n[(start + f + min(step, steps - 1u) * k_stride) / 8u];
 }
 
 fn keep_$n(slot: u32, unit: Unit) {
     put_$n(slot / ($frees / 8u) * LINE_$n + slot % ($frees / 8u) * 2u, unit);
 }
 
+//# outside
+if step >= steps {
+        return Unit();
+    }
 //# begin
     var $c: Sums;
 //# first
@@ -86,16 +103,7 @@ fn keep_$n(slot: u32, unit: Unit) {
 //# multiply
         $c = coopMultiplyAdd($a, $b, $c);
 //# store
-    coopStoreT($c, &results[mine + $at], $line);
-//# end
-    workgroupBarrier();
-$stores
-    workgroupBarrier();
-    for (var first = 0u; first < 16u * $line; first += 32u) {
-        let i = first + lane;
-        write(results[mine + i], first_row + part_row + $at + i / $line, first_column + part_column + i % $line * 4u, out, bias,
-              multiply, c);
-    }
+            case $i: { coopStoreT($c, &results[mine], 4u); }
 //# main
 @compute @workgroup_size($workgroup)
 fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(num_workgroups) grid: vec3<u32>, @builtin(local_invocation_index) local: u32,
@@ -124,16 +132,30 @@ fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(num_workgroups) grid: vec
     let c = param(9u) + batch(item, 5u);
     let part_row = subgroup / (COLUMNS / ($across * 16u)) * ($down * 16u);
     let part_column = subgroup % (COLUMNS / ($across * 16u)) * ($across * 16u);
-    let mine = subgroup * 16u * ($across * 4u);
+    let mine = subgroup * 64u;
 $begin
 $first
+$keep
+    workgroupBarrier();
     for (var k = 0u; k < steps; k += STEPS) {
-        // Until the previous tiles have been read.
+$next
+$multiply
+        // Until the tiles have been read.
         workgroupBarrier();
 $keep
         workgroupBarrier();
-$next
-$multiply
     }
-$end
+    // A loop, so that what finishes a result is there once and not for every matrix.
+    for (var i = 0u; i < $down * $across; i++) {
+        switch i {
+$stores
+            default: {}
+        }
+        workgroupBarrier();
+        let row = first_row + part_row + i / $across * 16u + lane / 4u;
+        let column = first_column + part_column + i % $across * 16u + lane % 4u * 4u;
+        write(results[mine + lane], row, column, out, bias, multiply, c);
+        write(results[mine + lane + 32u], row + 8u, column, out, bias, multiply, c);
+        workgroupBarrier();
+    }
 }

@@ -51,7 +51,7 @@ const fn units(along_k: bool, free: u32) -> u32 {
 
 /// The most bytes that a kernel takes, whatever way its matrices are read.
 const fn workgroup_memory() -> u32 {
-    let mut bytes = subgroups() * 16 * PART[1] * 4;
+    let mut bytes = subgroups() * 16 * 16 * 4;
     let mut i = 0;
     while i < 2 {
         let (along_k, along_free) = (units(true, TILE[i]), units(false, TILE[i]));
@@ -61,6 +61,9 @@ const fn workgroup_memory() -> u32 {
     bytes
 }
 
+/// NVIDIA's driver gives the workgroups of a multiprocessor 48 KiB together. Only two of them hide each other's barriers and loads.
+const _: () = assert!(workgroup_memory() <= 24 << 10);
+
 fn part(section: &str, values: &[(&str, &str)]) -> String {
     shader::fill(shader::section(KERNEL, section), values)
 }
@@ -69,14 +72,21 @@ pub(super) fn directives() -> &'static str {
     shader::section(KERNEL, "directives")
 }
 
+/// How the results and the operands of the epilogue are converted.
+pub(super) fn codec() -> &'static str {
+    shader::section(KERNEL, "codec")
+}
+
 /// The types and the tiles of `a` and `b`.
 pub(super) fn tiles(variant: &Variant) -> String {
-    let results = word(subgroups() * 16 * PART[1] / 4);
+    let results = word(subgroups() * 16 * 16 / 4);
     let values = [("rows", word(TILE[0])), ("columns", word(TILE[1])), ("steps", word(STEPS)), ("results", results)];
     let mut wgsl = part("types", &values.each_ref().map(|(name, value)| (*name, value.as_str())));
+    let outside = if variant.whole { "" } else { shader::section(KERNEL, "outside") };
     for (i, (n, side, frees)) in [("a", variant.a, "ROWS"), ("b", variant.b, "COLUMNS")].into_iter().enumerate() {
         let (binding, units) = ((i + 1).to_string(), word(units(side.along_k, TILE[i])));
-        let values = [("n", n), ("binding", binding.as_str()), ("units", &units), ("frees", frees)];
+        let values =
+            [("n", n), ("binding", binding.as_str()), ("units", &units), ("frees", frees), ("outside", outside)];
         wgsl.push_str(&part("tile", &values));
         wgsl.push_str(&part(if side.along_k { "along k" } else { "along free" }, &values));
     }
@@ -89,7 +99,7 @@ pub(super) fn main(variant: &Variant) -> String {
     let invocations = subgroups() * SUBGROUP;
     let sums = |i: u32, j: u32| format!("c{i}_{j}");
     let [first, keep, next] = loads(part, TILE.map(|free| free * STEPS / UNIT as u32 / invocations), invocations);
-    let [mut begin, mut multiply, mut end] = [const { String::new() }; 3];
+    let [mut begin, mut multiply, mut stores] = [const { String::new() }; 3];
     for step in (0..STEPS).step_by(16) {
         let sides = [("a", variant.a, "Left", "part_row", down), ("b", variant.b, "Right", "part_column", across)];
         for (n, side, role, own, count) in sides {
@@ -117,14 +127,11 @@ pub(super) fn main(variant: &Variant) -> String {
             }
         }
     }
-    let line = word(PART[1] / 4);
     for i in 0..down {
-        let mut stores = String::new();
         for j in 0..across {
             begin.push_str(&part("begin", &[("c", &sums(i, j))]));
-            stores.push_str(&part("store", &[("c", &sums(i, j)), ("at", &word(4 * j)), ("line", &line)]));
+            stores.push_str(&part("store", &[("c", &sums(i, j)), ("i", &word(i * across + j))]));
         }
-        end.push_str(&part("end", &[("stores", &stores), ("at", &word(16 * i)), ("line", &line)]));
     }
     let (workgroup, down, across) = (word(invocations), word(down), word(across));
     let values = [
@@ -136,7 +143,7 @@ pub(super) fn main(variant: &Variant) -> String {
         ("keep", &keep),
         ("next", &next),
         ("multiply", &multiply),
-        ("end", &end),
+        ("stores", &stores),
     ];
     part("main", &values)
 }

@@ -134,8 +134,11 @@ impl Variant {
         let mut wgsl = String::new();
         if self.tile == Tile::Cooperative {
             wgsl.push_str(cooperative::directives());
+            wgsl.push_str(&shader::codecs(&[]));
+            wgsl.push_str(cooperative::codec());
+        } else {
+            wgsl.push_str(&shader::codecs(&[self.format]));
         }
-        wgsl.push_str(&shader::codecs(&[self.format]));
         wgsl.push_str(&shader::output("out", 0, self.format, self.out));
         let mut writable = vec![true, false, false];
         for (present, name) in self.terms.into_iter().zip(TERMS) {
@@ -428,7 +431,7 @@ impl Wgpu {
             Tile::Small
         };
         let in_chunks = a.access == Access::Chunks || b.access == Access::Chunks;
-        let whole = in_chunks && tile != Tile::Cooperative && steps > 0 && steps.is_multiple_of(tile.steps() as usize);
+        let whole = in_chunks && steps > 0 && steps.is_multiple_of(tile.steps() as usize);
         rows::nest_words(&mut words, &items);
         let variant = Variant {
             format,
