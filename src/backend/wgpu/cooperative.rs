@@ -61,7 +61,7 @@ const fn workgroup_memory() -> u32 {
     bytes
 }
 
-/// NVIDIA's driver gives the workgroups of a multiprocessor 48 KiB together. Only two of them hide each other's barriers and loads.
+/// On an H200 the driver has the workgroups of a multiprocessor share 48 KiB. It takes two to hide each other's barriers and loads.
 const _: () = assert!(workgroup_memory() <= 24 << 10);
 
 fn part(section: &str, values: &[(&str, &str)]) -> String {
