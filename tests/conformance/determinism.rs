@@ -41,6 +41,10 @@ fn check<T: TestElement + Float>(ctx: &Context, call: Call<T>) -> Outcome {
         ctx.at(format_args!("run {run}, against the first"));
         ctx.check_bits(&shape, &call(&x)?.to_vec()?, &first);
     }
+    // The smoke level is for tools that watch memory; compute-sanitizer's race check hangs now and then where two threads launch.
+    if ctx.scaled(true, false, false) {
+        return Ok(());
+    }
     let runs = || (0..3).map(|_| call(&x)?.to_vec()).collect::<Vec<Result<Vec<T>>>>();
     let results: Vec<Result<Vec<T>>> = std::thread::scope(|scope| {
         let threads = [scope.spawn(runs), scope.spawn(runs)];
