@@ -217,7 +217,7 @@ fn program<T: Float>(
     for step in choices.chunks(4) {
         let [a, b, to] = [0, 1, 2].map(|i| step[i] as usize / 7 % TENSORS);
         let plain = MatmulOptions { precision, ..Default::default() };
-        match step[3] / 7 % 16 {
+        match step[3] / 7 % 17 {
             0..8 => x[to] = x[a].matmul_with(&x[b], plain)?,
             8 => x[to] = x[a].t().matmul_with(&x[b], plain)?,
             9 => {
@@ -227,6 +227,10 @@ fn program<T: Float>(
             11 | 12 => rows[to] = rows[a].matmul_with(&x[b], plain)?,
             13 => x[to] = x[a].add(&x[b])?.mul(T::from_f64(0.7))?,
             14 => x[to] *= T::from_f64(-1.0),
+            15 => {
+                let element = |i: usize| T::from_f64(scale * ((i * (a + 3) + b) % 17) as f64 / 8.0 - scale);
+                x[to] = Tensor::from_vec((0..size * size).map(element).collect(), (size, size), device)?;
+            }
             _ => {
                 let batch = (3, size, size);
                 let pair = [a, b].map(|i| x[i].insert_axis(ndarray::Axis(0))?.broadcast(batch)?.mul(T::from_f64(1.0)));

@@ -6,8 +6,7 @@
 //!
 //! What may be under way is little. A kernel that is not ahead admits the next one after it has waited, so all before it have ended then,
 //! and it alone may still be writing. A kernel that is ahead admits the next one at once, so what was under way before it still may be.
-//! Of kernels that say nothing of themselves nothing is known, so the next one is not ahead. Copies and whatever else is no kernel wait,
-//! and are waited for, in full.
+//! Of kernels that say nothing of themselves nothing is known, so the next one is not ahead; nor is one after a copy to the device.
 
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -152,7 +152,10 @@ impl Backend for Cuda {
         let dst = buffer(dst);
         debug_assert!(bytes.len() <= dst.0.bytes());
         // SAFETY: the buffer has at least that many bytes.
-        unsafe { self.transfer.upload(dst.pointer(), bytes) }
+        let uploaded = unsafe { self.transfer.upload(dst.pointer(), bytes) };
+        // The next kernel waits for the copy before it reads.
+        self.ahead.tail().forget();
+        uploaded
     }
 
     fn read(&self, src: &super::Buffer, range: Range<usize>, out: &mut [u8]) -> Result<()> {
