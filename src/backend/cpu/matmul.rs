@@ -14,6 +14,7 @@ use crate::dtype::{DType, Scalar};
 use crate::layout::{Dims, Layout, Loops, Order, Strides, collapse};
 
 mod gemm;
+mod panels;
 mod real;
 mod team;
 
@@ -253,6 +254,16 @@ impl<'a, S: Storage<Compute: Product>> Job<'a, S> {
         let out_matrix = (Output::new::<S>(out), turn(matrix));
         let batches = Batches::new([first, second], op.terms(), out);
         Self { op, shape: [m, n, k], a, b, terms, out: out_matrix, batches }
+    }
+
+    /// Where the tile at `[row, column]` lies, if its rows do and the product is all there is to it.
+    fn direct(&self, offsets: &[isize], [row, column]: [usize; 2]) -> Option<gemm::Rows<S::Compute>> {
+        let [down, across] = self.out.1.strides;
+        let plain = S::Compute::from_scalar(self.op.alpha) == S::Compute::ONE
+            && self.op.activation == Activation::None
+            && self.terms.iter().all(Option::is_none);
+        let start = self.out.0.in_place().filter(|_| plain && across == 1)?;
+        Some(gemm::Rows { start: start.wrapping_offset(offsets[0] + row as isize * down + column as isize), row: down })
     }
 
     /// Finishes the tile at `[row, column]` of the product with these offsets, and writes it to the output.

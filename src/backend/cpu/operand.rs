@@ -215,6 +215,11 @@ impl<C: Copy + Default + 'static> Output<C> {
         Self { start: view.buffer.start(), scatter: scatter::<S>, in_place: S::SAME }
     }
 
+    /// Where the elements begin, if they are stored as they are computed.
+    pub fn in_place(&self) -> Option<*mut C> {
+        self.in_place.then_some(self.start.cast())
+    }
+
     /// Writes `values` to the section's elements.
     ///
     /// # Safety

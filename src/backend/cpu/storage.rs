@@ -43,10 +43,69 @@ impl Storage for f16 {
     const SAME: bool = false;
 
     fn decode(memory: &[Self], out: &mut [f32]) {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(simd) = pulp::x86::V4::try_new() {
+            return simd.vectorize(x86::Decode { simd, memory, out });
+        }
         memory.convert_to_f32_slice(out);
     }
     fn encode(values: &[f32], memory: &mut [Self]) {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(simd) = pulp::x86::V4::try_new() {
+            return simd.vectorize(x86::Encode { simd, values, memory });
+        }
         memory.convert_from_f32_slice(values);
+    }
+}
+
+/// f16 sixteen at a time. `half` has the eight of F16C, and asks the processor for them each time.
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use half::f16;
+    use half::slice::HalfFloatSliceExt;
+    use pulp::x86::V4;
+
+    const LANES: usize = 16;
+
+    pub struct Decode<'a> {
+        pub simd: V4,
+        pub memory: &'a [f16],
+        pub out: &'a mut [f32],
+    }
+
+    impl pulp::NullaryFnOnce for Decode<'_> {
+        type Output = ();
+
+        #[inline(always)]
+        fn call(self) {
+            let (memory, rest) = self.memory.as_chunks::<LANES>();
+            let (out, out_rest) = self.out.as_chunks_mut::<LANES>();
+            for (out, x) in out.iter_mut().zip(memory) {
+                *out = bytemuck::cast(self.simd.avx512f._mm512_cvtph_ps(bytemuck::cast(*x)));
+            }
+            rest.convert_to_f32_slice(out_rest);
+        }
+    }
+
+    pub struct Encode<'a> {
+        pub simd: V4,
+        pub values: &'a [f32],
+        pub memory: &'a mut [f16],
+    }
+
+    impl pulp::NullaryFnOnce for Encode<'_> {
+        type Output = ();
+
+        #[inline(always)]
+        fn call(self) {
+            let (values, rest) = self.values.as_chunks::<LANES>();
+            let (memory, memory_rest) = self.memory.as_chunks_mut::<LANES>();
+            for (out, x) in memory.iter_mut().zip(values) {
+                // Zero asks for rounding to nearest even.
+                *out = bytemuck::cast(self.simd.avx512f._mm512_cvtps_ph::<0>(bytemuck::cast(*x)));
+            }
+            memory_rest.convert_from_f32_slice(rest);
+        }
     }
 }
 
