@@ -197,8 +197,9 @@ fn products_begin_beside_others(device: &Device) -> Result<(), Failed> {
     programs::<f64>(device, Precision::F32, &[64, 256])
 }
 
-/// A random program on a few tensors, whose memory is soon another's: products, narrow ones, ones of batches, with epilogues, sums,
-/// operations in place, uploads. The bits of what all tensors are at its end, `apart` with a wait after each step.
+/// A random program on a few tensors `x` and matrices `w` that multiply them, whose memory is soon another's: products, narrow ones, ones of
+/// batches, with epilogues, by transposes, operations in place, uploads. The bits of some results on the way and of all at the end; `apart`
+/// with a wait after each step. The matrices keep lengths about as they are, so that what is read too early shows at the end.
 fn program<T: Float>(
     device: &Device,
     precision: Precision,
@@ -208,44 +209,56 @@ fn program<T: Float>(
 ) -> Result<Vec<u32>, Error> {
     const STEPS: usize = 300;
     const TENSORS: usize = 6;
+    const KEPT: usize = 16;
     let scale = (size as f64).sqrt().recip();
     let fresh = |seed| Tensor::<T>::randn((size, size), seed, device)?.mul(T::from_f64(scale));
-    let mut x = (0..TENSORS as u64).map(fresh).collect::<Result<Vec<_>, Error>>()?;
+    let mut x =
+        (0..TENSORS as u64).map(|i| Tensor::randn((size, size), i, device)).collect::<Result<Vec<_>, Error>>()?;
+    let mut w = (0..TENSORS as u64).map(|i| fresh(100 + i)).collect::<Result<Vec<_>, Error>>()?;
     let mut rows =
         (0..TENSORS).map(|i| x[i].slice(s![..16, ..])?.mul(T::from_f64(1.0))).collect::<Result<Vec<_>, Error>>()?;
+    let mut kept = Vec::new();
     let choices = pattern(4 * STEPS, seed);
-    for step in choices.chunks(4) {
+    for (number, step) in choices.chunks(4).enumerate() {
         let [a, b, to] = [0, 1, 2].map(|i| step[i] as usize / 7 % TENSORS);
         let plain = MatmulOptions { precision, ..Default::default() };
-        match step[3] / 7 % 17 {
-            0..8 => x[to] = x[a].matmul_with(&x[b], plain)?,
-            8 => x[to] = x[a].t().matmul_with(&x[b], plain)?,
+        match step[3] / 7 % 16 {
+            0..6 => x[to] = x[a].matmul_with(&w[b], plain)?,
+            6 => x[to] = x[a].t().matmul_with(&w[b], plain)?,
+            7 => x[to] = x[a].matmul_with(&w[b].t(), plain)?,
+            8 => x[to] = x[a].matmul_with(&w[b], MatmulOptions { c: Some(&x[to]), beta: 0.6, alpha: 0.8, ..plain })?,
             9 => {
-                x[to] = x[a].matmul_with(&x[b], MatmulOptions { c: Some(&x[to]), beta: 0.25, alpha: 0.75, ..plain })?
+                let gelu = MatmulOptions { activation: Activation::Gelu, alpha: 1.7, ..plain };
+                x[to] = x[a].matmul_with(&w[b], gelu)?;
             }
-            10 => x[to] = x[a].matmul_with(&x[b], MatmulOptions { activation: Activation::Gelu, ..plain })?,
-            11 | 12 => rows[to] = rows[a].matmul_with(&x[b], plain)?,
-            13 => x[to] = x[a].add(&x[b])?.mul(T::from_f64(0.7))?,
-            14 => x[to] *= T::from_f64(-1.0),
-            15 => {
-                let element = |i: usize| T::from_f64(scale * ((i * (a + 3) + b) % 17) as f64 / 8.0 - scale);
+            10 | 11 => rows[to] = rows[a].matmul_with(&w[b], plain)?,
+            12 => w[to] = fresh(1000 + number as u64)?,
+            13 => w[to] *= T::from_f64(-1.0),
+            14 => {
+                let element = |i: usize| T::from_f64(((i * (a + 3) + b) % 17) as f64 / 5.0 - 1.6);
                 x[to] = Tensor::from_vec((0..size * size).map(element).collect(), (size, size), device)?;
             }
             _ => {
                 let batch = (3, size, size);
-                let pair = [a, b].map(|i| x[i].insert_axis(ndarray::Axis(0))?.broadcast(batch)?.mul(T::from_f64(1.0)));
-                let [left, right] = pair;
-                x[to] = left?.matmul_with(&right?, plain)?.index_axis(ndarray::Axis(0), 1)?;
+                let thrice = |x: &Tensor<T>| x.insert_axis(ndarray::Axis(0))?.broadcast(batch)?.mul(T::from_f64(1.0));
+                x[to] = thrice(&x[a])?.matmul_with(&thrice(&w[b])?, plain)?.index_axis(ndarray::Axis(0), 1)?;
             }
         }
         if apart {
             device.synchronize()?;
         }
+        if number % KEPT == 0 {
+            kept.push(x[to].clone());
+        }
     }
     let mut bits = Vec::new();
-    for tensor in x.iter().chain(&rows) {
-        bits.extend(tensor.to_vec()?.iter().map(|v| (v.to_f64() as f32).to_bits()));
+    let mut alive = 0;
+    for tensor in kept.iter().chain(&x).chain(&rows) {
+        let values = tensor.to_vec()?;
+        alive += values.iter().filter(|v| v.to_f64().is_finite() && v.to_f64() != 0.0).count();
+        bits.extend(values.iter().map(|v| (v.to_f64() as f32).to_bits()));
     }
+    assert!(2 * alive > bits.len(), "{alive} elements of {} are numbers other than zero", bits.len());
     Ok(bits)
 }
 

@@ -43,6 +43,8 @@ impl Graph {
     ///
     /// The memory that the recorded calls used must not have been given to anybody else.
     pub fn time(&self, device: &Device) -> Result<Duration, Box<dyn Error>> {
+        // What the library's next operation reads, the graph may write.
+        device.cuda_stream();
         // SAFETY: the graph lives until its stream has passed the second mark, which `time` waits for.
         let (code, time) = device.time(|| Ok(unsafe { sys::cuGraphLaunch(self.executable, self.stream) }))?;
         checked("launching a graph", code)?;

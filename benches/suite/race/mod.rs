@@ -21,10 +21,13 @@ use tilework::{Device, Element, Float, Tensor};
 
 use self::cublas::Cublas;
 use self::graph::Graph;
-use self::plan::{Plan, Way};
+use self::plan::Plan;
 use crate::case::{Case, Work};
 use crate::measure::{Effort, median};
 use crate::work::{Inputs, Output, Scaled, run};
+
+/// Pairs of replays for a ratio beside the main one; even, so that each side begins as often.
+const FEW_TURNS: usize = 4;
 
 /// The most calls in a graph.
 const MOST_CALLS: usize = 1024;
@@ -82,29 +85,27 @@ impl Rivals {
         let zeros = || Tensor::<T>::zeros(ours.shape(), &self.device);
         let scratch = zeros()?;
         let addresses = inputs.iter().map(addresses).collect::<Outcome<Vec<_>>>()?;
-        let mut rival = Rival { plan, addresses, out: address(&scratch)? };
-        let ways = self.ways(&rival)?;
-        // Its own choice is the first; of cuBLASLt, which alone multiplies 8-bit factors, the first proposal.
-        let fastest = (0..ways.len()).min_by_key(|&i| ways[i].1).ok_or("no algorithm works")?;
-        let way = ways[fastest].0;
+        let mut rival = Rival { device: &self.device, plan, addresses, out: address(&scratch)? };
+        let times = self.times(&rival)?;
+        let &(fastest, once_theirs) = times.iter().min_by_key(|(_, time)| *time).ok_or("no algorithm works")?;
         let out = zeros()?;
         rival.out = address(&out)?;
-        rival.call(&way, 0)?;
+        rival.call(fastest, 0)?;
         check_same(&ours, &out)?;
         drop(ours);
-        let theirs = |(way, once): (Way, Duration)| self.theirs(&rival, &way, calls(effort.batch, once, inputs.len()));
-        let (own, theirs) = (theirs(ways[0])?, theirs(ways[fastest])?);
-        let [ours, waiting] =
-            [false, true].map(|waits| self.ours(case, inputs, calls(effort.batch, once, inputs.len()), waits));
-        let ours = ours?;
+        let calls = |once| calls(effort.batch, once, inputs.len());
+        let [ours, waiting] = [false, true].map(|waits| self.ours(case, inputs, calls(once), waits));
+        let (ours, theirs) = (ours?, self.theirs(&rival, fastest, calls(once_theirs))?);
         let mut row = self.take_turns(&ours, &theirs, 2 * effort.batches)?;
         row["rival"] = "cuBLAS".into();
-        row["by"] = way.to_string().into();
-        row["own"] = match fastest {
-            0 => row["ratio"].clone(),
-            _ => self.take_turns(&ours, &own, effort.batches.div_ceil(2))?["ratio"].take(),
+        row["by"] = rival.plan.ways[fastest].to_string().into();
+        // Its own choice is the first way; of cuBLASLt, which alone multiplies 8-bit factors, the first proposal.
+        row["own"] = match times[0] {
+            (0, _) if fastest == 0 => row["ratio"].clone(),
+            (0, once) => self.take_turns(&ours, &self.theirs(&rival, 0, calls(once))?, FEW_TURNS)?["ratio"].take(),
+            _ => Value::Null,
         };
-        row["waiting"] = self.take_turns(&waiting?, &theirs, effort.batches.div_ceil(2))?["ratio"].take();
+        row["waiting"] = self.take_turns(&waiting?, &theirs, FEW_TURNS)?["ratio"].take();
         Ok(row)
     }
 
@@ -138,17 +139,20 @@ impl Rivals {
         Ok(Side { graph: graph?, calls })
     }
 
-    fn theirs(&self, rival: &Rival, way: &Way, calls: usize) -> Outcome<Side> {
+    /// The side of a way of cuBLAS's, by its number.
+    fn theirs(&self, rival: &Rival, way: usize, calls: usize) -> Outcome<Side> {
         let graph = Graph::record(self.stream, || (0..calls).try_for_each(|i| rival.call(way, i)));
         Ok(Side { graph: graph?, calls })
     }
 
-    /// The ways of cuBLAS that work, and how long a call takes.
-    fn ways(&self, rival: &Rival) -> Outcome<Vec<(Way, Duration)>> {
-        let mut ways = vec![];
-        for way in &rival.plan.ways {
+    /// The numbers of cuBLAS's ways that work, of which there is one at least, and how long a call takes.
+    fn times(&self, rival: &Rival) -> Outcome<Vec<(usize, Duration)>> {
+        let mut times = vec![];
+        let mut refused = String::new();
+        for way in 0..rival.plan.ways.len() {
             // An algorithm may be proposed and still refuse.
-            if rival.call(way, 0).is_err() {
+            if let Err(error) = rival.call(way, 0) {
+                refused = error.to_string();
                 continue;
             }
             let few = self.theirs(rival, way, 2)?;
@@ -159,9 +163,9 @@ impl Rivals {
             for _ in 0..3 {
                 time = time.min(many.seconds(&self.device)?);
             }
-            ways.push((*way, Duration::from_secs_f64(time)));
+            times.push((way, Duration::from_secs_f64(time)));
         }
-        Ok(ways)
+        if times.is_empty() { Err(format!("no algorithm works: {refused}").into()) } else { Ok(times) }
     }
 
     fn take_turns(&self, ours: &Side, theirs: &Side, turns: usize) -> Outcome<Value> {
@@ -202,6 +206,7 @@ impl Side {
 
 /// cuBLAS's side of a race, to be recorded.
 struct Rival<'a> {
+    device: &'a Device,
     plan: Plan<'a>,
     /// Of a and b in each set of inputs.
     addresses: Vec<[u64; 2]>,
@@ -209,10 +214,12 @@ struct Rival<'a> {
 }
 
 impl Rival<'_> {
-    /// Call number `i`, on the inputs whose turn it is.
-    fn call(&self, way: &Way, i: usize) -> Outcome<()> {
+    /// Call number `i`, on the inputs whose turn it is, in the way of this number.
+    fn call(&self, way: usize, i: usize) -> Outcome<()> {
         let [a, b] = self.addresses[i % self.addresses.len()];
-        Ok(self.plan.call(way, a, b, self.out)?)
+        // What our next operation reads, this may write.
+        self.device.cuda_stream();
+        Ok(self.plan.call(&self.plan.ways[way], a, b, self.out)?)
     }
 }
 

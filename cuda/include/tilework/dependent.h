@@ -14,6 +14,7 @@ __device__ __forceinline__ void wait_for_previous_kernel() { asm volatile("gridd
 // Lets the next kernel of the stream begin as soon as there is room for its blocks; it waits for this one by itself.
 __device__ __forceinline__ void admit_next_kernel() { asm volatile("griddepcontrol.launch_dependents;" ::: "memory"); }
 
+// Admitting the next kernel comes last: the host counts on it.
 __device__ __forceinline__ void wait_to_read(bool ahead) {
     if (!ahead) wait_for_previous_kernel();
     admit_next_kernel();

@@ -7,6 +7,11 @@
 //! What may be under way is little. A kernel that is not ahead admits the next one after it has waited, so all before it have ended then,
 //! and it alone may still be writing. A kernel that is ahead admits the next one at once, so what was under way before it still may be.
 //! Of kernels that say nothing of themselves nothing is known, so the next one is not ahead; nor is one after a copy to the device.
+//!
+//! So what a kernel that is ahead reads was written by grids that had ended before one admitted it; that such writes can be seen then is what
+//! every kernel that fetches weights before it waits relies on. It reads by the tensor memory accelerator, by copies to shared memory or by
+//! ordinary loads, never by loads that the compiler may move ahead of the wait (`__ldg`). Memory of an operation's own, for partial sums
+//! and counters, need not be told: it is read and written after the wait alone.
 
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -40,8 +45,12 @@ pub(crate) struct Tail {
 impl Ahead {
     /// The end of the stream, to be held until the launch has been enqueued.
     pub fn tail(&self) -> MutexGuard<'_, Tail> {
-        // Whoever panicked with it left nothing half done: what is not known is `None`.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(|poisoned| {
+            // Whoever panicked with it may have launched nothing.
+            let mut tail = PoisonError::into_inner(poisoned);
+            tail.forget();
+            tail
+        })
     }
 }
 

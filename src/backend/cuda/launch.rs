@@ -52,8 +52,8 @@ impl Launch {
     }
 
     /// Programmatic dependent launch: blocks may start before the previous kernel of the stream ends. Every block must execute
-    /// `griddepcontrol.wait` before it touches memory, unless it is ahead, and only then `griddepcontrol.launch_dependents`
-    /// (`cuda/include/tilework/dependent.h`; compute capability 9.0 and later).
+    /// `griddepcontrol.wait` before it writes to memory and, unless it is ahead, before it reads from it and before it executes
+    /// `griddepcontrol.launch_dependents` (`cuda/include/tilework/dependent.h`; compute capability 9.0 and later).
     pub fn dependent(self) -> Self {
         Self { dependent: true, ..self }
     }
@@ -98,8 +98,8 @@ impl Cuda {
     /// it reads.
     ///
     /// # Safety
-    /// As for [`Cuda::launch_with_maps`]; and the kernel reads no memory that another one writes but what `access` says, and writes
-    /// nothing before it has waited.
+    /// As for [`Cuda::launch_with_maps`]; and before it has waited, the kernel reads no memory that another one writes but what `access`
+    /// says, and writes none.
     pub unsafe fn launch_ahead<P: TellAhead>(
         &self,
         op: &'static str,

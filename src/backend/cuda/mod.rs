@@ -86,7 +86,7 @@ impl Cuda {
     }
 
     /// Device memory for the duration of an operation: to be dropped when the operation's last launch is enqueued, because
-    /// whoever gets the memory next comes later on the same stream.
+    /// whoever gets the memory next comes later on the same stream, and every kernel waits for those before it before it writes.
     fn scratch(&self, bytes: usize) -> Result<Buffer> {
         let block = self.pool.allocate(bytes, StreamId::DEFAULT)?;
         if self.pool.config().poison {

@@ -7,8 +7,8 @@ use cudarc::driver::sys;
 use super::context::Context;
 use crate::error::Result;
 
-/// Device memory with [`Tickets::COUNT`] counters. Operations of one stream may all use it, since they run one after another; an operation
-/// of several launches keeps others from coming between them.
+/// Device memory with [`Tickets::COUNT`] counters. Operations of one stream may all use it, since each waits for those before it
+/// before it touches them; an operation of several launches keeps others from coming between them.
 pub(crate) struct Tickets {
     context: Arc<Context>,
     /// 0 until somebody needs them.

@@ -57,7 +57,7 @@ struct Fp8Scales {
     }
 
     __device__ __forceinline__ void fetch() {
-        fetched = __ldg(next);
+        fetched = *next;
         next += step;
     }
 };
@@ -211,7 +211,7 @@ struct Fp8Rescale {
     template <int COUNT>
     __device__ __forceinline__ void operator()(float (&sums)[COUNT], uint32_t, uint32_t, uint32_t) const {
         if constexpr (KIND != FP8_BLOCKS) {
-            auto scale = [](const TwMatrix& x) { return x.pointer ? __ldg(reinterpret_cast<const float*>(x.pointer)) : 1.0f; };
+            auto scale = [](const TwMatrix& x) { return x.pointer ? *reinterpret_cast<const float*>(x.pointer) : 1.0f; };
             float a = scale(f.a_scales), b = scale(f.b_scales);
 #pragma unroll
             for (int i = 0; i < COUNT; ++i) sums[i] = sums[i] * a * b;

@@ -66,8 +66,8 @@ struct SkinnyScaled {
     __device__ __forceinline__ explicit SkinnyScaled(const TwFp8& f) : f(f) {}
 
     __device__ __forceinline__ void begin() {
-        if (f.a_scales.pointer) a = __ldg(reinterpret_cast<const float*>(f.a_scales.pointer));
-        if (f.b_scales.pointer) b = __ldg(reinterpret_cast<const float*>(f.b_scales.pointer));
+        if (f.a_scales.pointer) a = *reinterpret_cast<const float*>(f.a_scales.pointer);
+        if (f.b_scales.pointer) b = *reinterpret_cast<const float*>(f.b_scales.pointer);
     }
 
     // These products have no epilogue.

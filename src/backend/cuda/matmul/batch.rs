@@ -52,6 +52,7 @@ pub(super) fn launch(cuda: &Cuda, problem: &Problem) -> Result<()> {
     let launch =
         Launch::linear(kernel, products.min(blocks), 2 * 32 * WARPS).shared(1024 + WARPS * STAGES * stage).dependent();
     // SAFETY: the entry takes two maps and one TwMatmul, and as much shared memory as its buffers need; maps reach what the factors'
-    // shapes reach, and so do the pointers that the epilogue uses.
+    // shapes reach, and so do the pointers that the epilogue uses. `access` is of the same parameters, and the kernel writes
+    // after `wait_to_write`.
     unsafe { cuda.launch_ahead(OP, &launch, &[&a, &b], *parameters, &access(parameters, DType::F32, DType::F32)) }
 }

@@ -42,7 +42,7 @@ pub(super) fn launch(cuda: &Cuda, problem: &Problem) -> Result<()> {
     let waits_by_itself =
         wgmma::module(problem.dtype).is_some_and(|module| kernels::has_module(cuda.context(), module));
     // SAFETY: the entry takes one TwMatmul and as much shared memory as its factors need; it reads and writes what the operands'
-    // pointers and strides reach inside their shapes.
+    // pointers and strides reach inside their shapes. `access` is of the same parameters, and the kernel writes after its wait.
     unsafe {
         if waits_by_itself {
             let access = access(parameters, problem.dtype, problem.dtype);

@@ -164,6 +164,7 @@ pub fn matmul_scaled(cuda: &Cuda, op: ScaledMatmul, out: Operand) -> Result<bool
         // SAFETY: the entry takes three maps and one TwFp8, and as much shared memory as its buffers need; the maps reach what the
         // operands' shapes or their copies reach, and so do the pointers, of scales too, which the kernel reads at rows, columns
         // and depths inside the product alone. Copies are dropped after this, so that who gets their memory comes later.
+        // `access` is of the same parameters and scales, and the kernel writes after `wait_to_write`.
         unsafe {
             cuda.launch_ahead(
                 OP,

@@ -56,6 +56,7 @@ pub(super) fn launch(cuda: &Cuda, problem: &Problem, ring: &Ring, parts: u32) ->
     let launch = Launch::linear(ring.kernel, blocks, 32 * LOADERS + ring.math).shared(shared).dependent();
     // SAFETY: the entry takes two maps and one TwMatmul, and as much shared memory as its buffers need; maps reach what the factors'
     // shapes reach, and so do the pointers that the epilogue uses; the sums of parts have room for all of them.
+    // `access` is of the same parameters, and the kernel writes after `wait_to_write`.
     unsafe {
         if parts > 1 {
             cuda.launch_with_maps(OP, &launch, &[&a, &b], &parameters)?;

@@ -89,7 +89,8 @@ pub(super) fn launch(cuda: &Cuda, problem: &Problem, transpose: bool, cluster: u
         .cluster([cluster, 1, 1])
         .dependent();
     // SAFETY: the entry takes two maps and one TwMatmul, and as much shared memory as its buffers need; maps reach what the
-    // operands' shapes reach, and so do the pointers and strides that the epilogue reads and writes with.
+    // operands' shapes reach, and so do the pointers and strides that the epilogue reads and writes with. `access` is
+    // of the same parameters, and the kernel writes after `wait_to_write`.
     unsafe {
         cuda.launch_ahead(OP, &launch, &[&weights, &a], parameters, &access(&parameters, problem.dtype, problem.dtype))
     }

@@ -102,6 +102,7 @@ pub(super) fn launch(
         .dependent();
     // SAFETY: the entry takes two maps and one TwFp8, and as much shared memory as its buffers need; maps reach what the factors'
     // shapes or their copies reach, and so do the pointers and strides that the epilogue writes with; the scales are two numbers.
+    // `access` is of the same parameters, and the kernel writes after `wait_to_write`.
     unsafe { cuda.launch_ahead(fp8::OP, &launch, &[&weights, &a], parameters, &access) }?;
     Ok(true)
 }

@@ -122,7 +122,7 @@ pub(super) fn launch(cuda: &Cuda, problem: &Problem, plan: Plan) -> Result<()> {
     let [a, b, out, ..] = arranged.maps.each_ref().map(|map| &**map);
     // SAFETY: the entry takes three maps and one TwMatmul, and as much shared memory as its buffers need; the maps reach what the
     // operands' shapes reach, and so do the pointers of the output and the epilogue; the scratch holds every tile's sums, and the plan
-    // has no more tiles than there are counters.
+    // has no more tiles than there are counters. `access` is of the same parameters, and the kernel writes after `wait_to_write`.
     unsafe { cuda.launch_ahead(OP, &arranged.launch, &[a, b, out], arranged.parameters, &arranged.access) }
 }
 

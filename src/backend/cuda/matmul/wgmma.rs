@@ -57,7 +57,7 @@ pub(super) fn launch(cuda: &Cuda, problem: &Problem, plan: Plan) -> Result<()> {
     let maps = arranged.maps.each_ref().map(|map| &**map);
     // SAFETY: the entry takes five maps and one TwMatmul, and as much shared memory as its buffers need; maps reach what the
     // operands' shapes reach, and so do the pointers that the epilogue uses; the scratch holds every tile's sums, and the plan has
-    // no more tiles than there are counters.
+    // no more tiles than there are counters. `access` is of the same parameters, and the kernel writes after `wait_to_write`.
     unsafe { cuda.launch_ahead(OP, &arranged.launch, &maps, arranged.parameters, &arranged.access) }
 }
 

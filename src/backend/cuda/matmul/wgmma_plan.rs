@@ -162,7 +162,7 @@ const ADDING: [f64; 2] = [3000.0, 190.0];
 
 /// The nanoseconds that a launch takes at least.
 const LEAST: f64 = 1100.0;
-/// What the time of a product alone counts for, of 1, beside its time among others.
+/// What the time of a product alone counts for, of 1, beside its time among others, where it may begin beside them.
 const ALONE: f64 = 0.6;
 
 /// Of tiles in pairs and alone the first is taken where both take the same rounds. Each block of a tile that is split begins anew, which
@@ -191,8 +191,9 @@ impl Candidate {
         format!("{}/{}x{}", INSTANCES[self.instance].name, self.rows, self.slices)
     }
 
-    /// The time it takes with k split among `splits` clusters, or `None` where it cannot be.
-    fn estimate(&self, problem: &Problem, multiprocessors: u32, splits: u32) -> Option<(f64, Plan)> {
+    /// The time it takes with k split among `splits` clusters, or `None` where it cannot be. `share`: what the time of a product alone counts
+    /// for, of 1, beside its time among others.
+    fn estimate(&self, problem: &Problem, multiprocessors: u32, splits: u32, share: f64) -> Option<(f64, Plan)> {
         let plan = Plan { instance: self.instance, rows: self.rows, slices: self.slices, splits };
         let instance = &INSTANCES[plan.instance];
         let depth = problem.parameters.k.div_ceil(u64::from(row(problem.dtype)));
@@ -214,10 +215,10 @@ impl Candidate {
             rounds * self.tile + if splits > 1 { products + adding } else { products.max(memory) }
         };
         // Of a product alone, whole rounds; among others that do not wait for each other, whose blocks take the multiprocessors that
-        // this one leaves, what it occupies. Parts of k are as many as there is room for.
+        // this one leaves, what it occupies. Not so for parts of k: fewer would seem the better, and do not let the others in in time.
         let alone = self.launch + work(rounds.ceil());
         let among = (self.launch * rounds.min(1.0) + work(rounds)).max(LEAST);
-        let time = if parts == 1 { ALONE * alone + (1.0 - ALONE) * among } else { alone };
+        let time = if parts == 1 { share * alone + (1.0 - share) * among } else { alone };
         Some((time, plan))
     }
 }
@@ -279,28 +280,32 @@ pub(super) fn plan_among(candidates: &[Candidate], problem: &Problem, multiproce
 
 /// The same with its time in nanoseconds, none where the plan is forced.
 pub(super) fn plan_timed(candidates: &[Candidate], problem: &Problem, multiprocessors: u32) -> (f64, Plan) {
+    plan_by(candidates, problem, multiprocessors, ALONE)
+}
+
+/// The fastest plan that does not split k, and its time in nanoseconds, of a product that does not begin beside others.
+pub(super) fn plan_whole(problem: &Problem, multiprocessors: u32) -> (f64, Plan) {
+    let whole = CANDIDATES.partition_point(|candidate| candidate.instance < WHOLE);
+    plan_by(&CANDIDATES[..whole], problem, multiprocessors, 1.0)
+}
+
+fn plan_by(candidates: &[Candidate], problem: &Problem, multiprocessors: u32, share: f64) -> (f64, Plan) {
     if let Some((candidate, most)) = forced(candidates)
         && let Some((_, plan)) =
-            (1..=most).rev().find_map(|splits| candidate.estimate(problem, multiprocessors, splits))
+            (1..=most).rev().find_map(|splits| candidate.estimate(problem, multiprocessors, splits, share))
     {
         return (0.0, plan);
     }
-    fastest(problem, multiprocessors, candidates)
+    fastest(problem, multiprocessors, candidates, share)
 }
 
-/// The fastest plan that does not split k, and its time in nanoseconds.
-pub(super) fn plan_whole(problem: &Problem, multiprocessors: u32) -> (f64, Plan) {
-    let whole = CANDIDATES.partition_point(|candidate| candidate.instance < WHOLE);
-    plan_timed(&CANDIDATES[..whole], problem, multiprocessors)
-}
-
-fn fastest(problem: &Problem, multiprocessors: u32, candidates: &[Candidate]) -> (f64, Plan) {
+fn fastest(problem: &Problem, multiprocessors: u32, candidates: &[Candidate], share: f64) -> (f64, Plan) {
     let mut best = (f64::INFINITY, Plan { instance: 0, rows: 1, slices: 1, splits: 1 });
     for candidate in candidates {
         // Splitting between clusters is for few tiles and a deep k.
         let most = if candidate.slices == 8 { clusters(multiprocessors, 8) } else { 1 };
         for splits in 1..=most {
-            if let Some(estimated) = candidate.estimate(problem, multiprocessors, splits)
+            if let Some(estimated) = candidate.estimate(problem, multiprocessors, splits, share)
                 && estimated.0 < best.0
             {
                 best = estimated;
@@ -322,7 +327,7 @@ mod tests {
     }
 
     fn chosen(m: u64, n: u64, k: u64) -> (&'static str, Plan) {
-        let plan = fastest(&problem(m, n, k, 1), 132, &CANDIDATES).1;
+        let plan = fastest(&problem(m, n, k, 1), 132, &CANDIDATES, ALONE).1;
         (INSTANCES[plan.instance].name, plan)
     }
 
@@ -360,7 +365,7 @@ mod tests {
                 for k in [1, 64, 500, 5000, 1 << 20] {
                     for batch in [1, 50] {
                         let problem = problem(m, n, k, batch);
-                        let plan = fastest(&problem, 132, &CANDIDATES).1;
+                        let plan = fastest(&problem, 132, &CANDIDATES, ALONE).1;
                         let parts = u64::from(plan.slices * plan.splits);
                         assert!(parts == 1 || INSTANCES[plan.instance].split, "{plan:?}");
                         assert!(parts <= k.div_ceil(u64::from(ROW)), "{plan:?} has empty parts");
