@@ -22,7 +22,7 @@ use smallvec::SmallVec;
 const MOST: usize = 32;
 
 /// What a kernel does to memory: ranges of addresses.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Access {
     pub reads: SmallVec<[Range<u64>; 8]>,
     pub writes: Range<u64>,

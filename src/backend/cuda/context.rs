@@ -122,7 +122,7 @@ impl Context {
         self.check(op, unsafe { sys::cuStreamSynchronize(self.stream) })
     }
 
-    /// The number of the capture that the stream is in, made current for launches; 0 if it is in none.
+    /// The number of the graph capture that the stream is in; 0 if it is in none.
     pub fn capture(&self, op: &'static str) -> Result<u64> {
         self.make_current(Some(op))?;
         let (mut status, mut capture) = (sys::CUstreamCaptureStatus::CU_STREAM_CAPTURE_STATUS_NONE, 0);

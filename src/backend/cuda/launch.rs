@@ -73,8 +73,9 @@ impl Cuda {
     #[inline]
     pub unsafe fn launch<P: Copy>(&self, op: &'static str, launch: &Launch, parameters: &P) -> Result<()> {
         let mut list = [std::ptr::from_ref(parameters).cast_mut().cast()];
+        let _tail = self.unknown();
         // SAFETY: passed on to the caller.
-        unsafe { self.enqueue(op, launch, &mut list, &mut self.unknown()) }
+        unsafe { self.enqueue(op, launch, &mut list) }
     }
 
     /// As [`Cuda::launch`], for a kernel that takes tensor maps (`const __grid_constant__ CUtensorMap`) before its parameters.
@@ -88,10 +89,10 @@ impl Cuda {
         maps: &[&TensorMap],
         parameters: &P,
     ) -> Result<()> {
-        let mut list: SmallVec<[*mut c_void; 8]> = maps.iter().map(|map| map.as_parameter()).collect();
-        list.push(std::ptr::from_ref(parameters).cast_mut().cast());
+        let mut list = after_maps(maps, parameters);
+        let _tail = self.unknown();
         // SAFETY: passed on to the caller.
-        unsafe { self.enqueue(op, launch, &mut list, &mut self.unknown()) }
+        unsafe { self.enqueue(op, launch, &mut list) }
     }
 
     /// As [`Cuda::launch_with_maps`], for a kernel of programmatic dependent launch that may go ahead of those that write none of what
@@ -111,10 +112,13 @@ impl Cuda {
         debug_assert!(launch.dependent, "only such a kernel waits by itself");
         let mut tail = self.ahead.tail();
         parameters.tell_ahead(tail.follow(access, self.context().capture(op)?));
-        let mut list: SmallVec<[*mut c_void; 8]> = maps.iter().map(|map| map.as_parameter()).collect();
-        list.push((&raw mut parameters).cast());
+        let mut list = after_maps(maps, &parameters);
         // SAFETY: passed on to the caller.
-        unsafe { self.enqueue(op, launch, &mut list, &mut tail) }
+        let enqueued = unsafe { self.enqueue(op, launch, &mut list) };
+        if enqueued.is_err() {
+            tail.forget();
+        }
+        enqueued
     }
 
     /// The end of the stream, before a kernel that says nothing of itself.
@@ -126,24 +130,7 @@ impl Cuda {
 
     /// # Safety
     /// `parameters` point to the kernel's parameters in order; the rest as for [`Cuda::launch`].
-    unsafe fn enqueue(
-        &self,
-        op: &'static str,
-        launch: &Launch,
-        parameters: &mut [*mut c_void],
-        tail: &mut Tail,
-    ) -> Result<()> {
-        // SAFETY: passed on to the caller.
-        let enqueued = unsafe { self.enqueue_kernel(op, launch, parameters) };
-        if enqueued.is_err() {
-            tail.forget();
-        }
-        enqueued
-    }
-
-    /// # Safety
-    /// As for [`Cuda::enqueue`].
-    unsafe fn enqueue_kernel(&self, op: &'static str, launch: &Launch, parameters: &mut [*mut c_void]) -> Result<()> {
+    unsafe fn enqueue(&self, op: &'static str, launch: &Launch, parameters: &mut [*mut c_void]) -> Result<()> {
         let context = self.context();
         context.make_current(Some(op))?;
         launch.kernel.allow_shared(context, op, launch.shared)?;
@@ -185,6 +172,12 @@ impl Cuda {
         }
         Ok(())
     }
+}
+
+/// What a kernel takes that has tensor maps before its parameters.
+fn after_maps<P>(maps: &[&TensorMap], parameters: &P) -> SmallVec<[*mut c_void; 8]> {
+    let parameters = std::ptr::from_ref(parameters).cast_mut().cast();
+    maps.iter().map(|map| map.as_parameter()).chain([parameters]).collect()
 }
 
 fn attribute(id: Attribute, value: sys::CUlaunchAttributeValue) -> sys::CUlaunchAttribute {

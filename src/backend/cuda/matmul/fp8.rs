@@ -4,7 +4,7 @@
 //! is copied to where they do first, into memory from the pool: a byte read and written for each element, which a product of more than a
 //! few hundred rows and columns does not notice.
 
-use super::problem::{Placed, Problem, extent, plan};
+use super::problem::{Placed, Problem, access, extent, plan};
 use super::skinny_fp8;
 use super::wgmma::{self, Arranged};
 use super::wgmma_plan::{
@@ -158,31 +158,23 @@ pub fn matmul_scaled(cuda: &Cuda, op: ScaledMatmul, out: Operand) -> Result<bool
         }
         let plan = plan_among(kind.candidates(pair), &problem, cuda.context().multiprocessors);
         let kernel = |_| KERNELS.get(cuda, OP, index(pair, kind, output, plan.instance));
-        let Arranged { launch, maps, parameters, access, .. } =
-            &wgmma::arrange(cuda, &problem, plan, out.dtype, kernel)?;
+        let Arranged { launch, maps, parameters, .. } = &wgmma::arrange(cuda, &problem, plan, out.dtype, kernel)?;
         let parameters = TwFp8 { product: *parameters, a_scales, b_scales };
+        let access = scaled_access(&parameters, problem.dtype, out.dtype);
         // SAFETY: the entry takes three maps and one TwFp8, and as much shared memory as its buffers need; the maps reach what the
         // operands' shapes or their copies reach, and so do the pointers, of scales too, which the kernel reads at rows, columns
         // and depths inside the product alone. Copies are dropped after this, so that who gets their memory comes later.
         // `access` is of the same parameters and scales, and the kernel writes after `wait_to_write`.
-        unsafe {
-            cuda.launch_ahead(
-                OP,
-                launch,
-                &[&maps[0], &maps[1], &maps[2]],
-                parameters,
-                &with_scales(access, &parameters),
-            )?
-        };
+        unsafe { cuda.launch_ahead(OP, launch, &[&maps[0], &maps[1], &maps[2]], parameters, &access)? };
     }
     Ok(true)
 }
 
-/// What a product does to memory, its scales read too.
-pub(super) fn with_scales(access: &Access, p: &TwFp8) -> Access {
+/// What the kernel of these parameters, for 8-bit factors, does to memory.
+pub(super) fn scaled_access(p: &TwFp8, factor: DType, out: DType) -> Access {
     let TwMatmul { m, n, k, batch, .. } = p.product;
     let [columns, depth] = [n, k].map(|length| length.div_ceil(BLOCK));
-    let mut access = access.clone();
+    let mut access = access(&p.product, factor, out);
     access.reads.push(extent(&p.a_scales, [m, depth], batch, DType::F32));
     access.reads.push(extent(&p.b_scales, [depth, columns], batch, DType::F32));
     access

@@ -35,18 +35,6 @@ use crate::backend::{Activation, Matmul, Operand};
 use crate::dtype::DType;
 use crate::error::Result;
 
-impl TellAhead for TwMatmul {
-    fn tell_ahead(&mut self, ahead: bool) {
-        self.ahead = ahead.into();
-    }
-}
-
-impl TellAhead for TwFp8 {
-    fn tell_ahead(&mut self, ahead: bool) {
-        self.product.tell_ahead(ahead);
-    }
-}
-
 /// The name of the operation in errors.
 const OP: &str = "matmul";
 
@@ -112,4 +100,16 @@ fn tiled(problem: &Problem, m: u64, n: u64) -> (TwMatmul, u32) {
     parameters.group = GROUP.min(parameters.tiles_m);
     // `problems` keeps the count of the smallest tiles below 2^31.
     (parameters, parameters.tiles_m * parameters.tiles_n * parameters.batch[0] * parameters.batch[1])
+}
+
+impl TellAhead for TwMatmul {
+    fn tell_ahead(&mut self, ahead: bool) {
+        self.ahead = ahead.into();
+    }
+}
+
+impl TellAhead for TwFp8 {
+    fn tell_ahead(&mut self, ahead: bool) {
+        self.product.tell_ahead(ahead);
+    }
 }

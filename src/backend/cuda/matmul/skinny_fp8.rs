@@ -1,8 +1,8 @@
 //! A few rows of 8-bit floats times a matrix of them on Hopper: `cuda/matmul/skinny_fp8.cu`.
 
 use super::choose::{batch, share_depth};
-use super::fp8::{self, with_scales};
-use super::problem::{Problem, access, transposed};
+use super::fp8::{self, scaled_access};
+use super::problem::{Problem, transposed};
 use super::tiled;
 use crate::backend::cuda::Cuda;
 use crate::backend::cuda::abi::{TwFp8, TwMatrix};
@@ -93,9 +93,8 @@ pub(super) fn launch(
     let weights = problem.boxes(&parameters.b, [k, n], [columns, DEPTH], swizzle);
     let weights = cuda.tensor_map_for(fp8::OP, &weights, Reads::Once)?;
     let a = cuda.tensor_map(fp8::OP, &problem.boxes(&parameters.a, [m, k], [rows, DEPTH], swizzle))?;
-    let access = access(&parameters, problem.dtype, out);
     let parameters = TwFp8 { product: parameters, a_scales: scales[0], b_scales: scales[1] };
-    let access = with_scales(&access, &parameters);
+    let access = scaled_access(&parameters, problem.dtype, out);
     let launch = Launch::linear(KERNELS.get(cuda, fp8::OP, index)?, tiles * cluster, 128)
         .shared(shared_bytes(rows, columns))
         .cluster([cluster, 1, 1])

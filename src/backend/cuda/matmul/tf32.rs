@@ -5,7 +5,7 @@
 
 use super::OP;
 use super::choose::can_box;
-use super::problem::{Problem, transposed};
+use super::problem::{Problem, access, transposed};
 use super::wgmma::{self, is_plain};
 use super::wgmma_plan::{
     Candidate, INSTANCES, Plan, T64X64, T64X64_SPLIT, T64X128, T64X128_SPLIT, T128X64, T128X64_SPLIT, T128X128,
@@ -120,10 +120,11 @@ pub(super) fn launch(cuda: &Cuda, problem: &Problem, plan: Plan) -> Result<()> {
         arranged.parameters.boxed = TW_BOXED_OUT;
     }
     let [a, b, out, ..] = arranged.maps.each_ref().map(|map| &**map);
+    let access = access(&arranged.parameters, DType::F32, DType::F32);
     // SAFETY: the entry takes three maps and one TwMatmul, and as much shared memory as its buffers need; the maps reach what the
     // operands' shapes reach, and so do the pointers of the output and the epilogue; the scratch holds every tile's sums, and the plan
     // has no more tiles than there are counters. `access` is of the same parameters, and the kernel writes after `wait_to_write`.
-    unsafe { cuda.launch_ahead(OP, &arranged.launch, &[a, b, out], arranged.parameters, &arranged.access) }
+    unsafe { cuda.launch_ahead(OP, &arranged.launch, &[a, b, out], arranged.parameters, &access) }
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@ use super::problem::{Problem, access};
 use super::wgmma_plan::{INSTANCES, Plan, ROW, row};
 use super::{GROUP, OP, tiled};
 use crate::backend::cuda::abi::{self, TwMatmul, TwMatrix};
-use crate::backend::cuda::ahead::Access;
 use crate::backend::cuda::kernels::{Entry, Kernel, KernelSet};
 use crate::backend::cuda::launch::Launch;
 use crate::backend::cuda::tensor_map::{BoxedTensor, Swizzle, TensorMap};
@@ -42,7 +41,6 @@ pub(super) struct Arranged<'a> {
     pub launch: Launch,
     pub maps: [Arc<TensorMap>; 5],
     pub parameters: TwMatmul,
-    pub access: Access,
     /// The partial sums and the counters, where k is split between clusters.
     _sums: Option<(Buffer, Taken<'a>)>,
 }
@@ -55,10 +53,11 @@ pub(super) fn launch(cuda: &Cuda, problem: &Problem, plan: Plan) -> Result<()> {
     };
     let arranged = arrange(cuda, problem, plan, problem.dtype, kernel)?;
     let maps = arranged.maps.each_ref().map(|map| &**map);
+    let access = access(&arranged.parameters, problem.dtype, problem.dtype);
     // SAFETY: the entry takes five maps and one TwMatmul, and as much shared memory as its buffers need; maps reach what the
     // operands' shapes reach, and so do the pointers that the epilogue uses; the scratch holds every tile's sums, and the plan has
     // no more tiles than there are counters. `access` is of the same parameters, and the kernel writes after `wait_to_write`.
-    unsafe { cuda.launch_ahead(OP, &arranged.launch, &maps, arranged.parameters, &arranged.access) }
+    unsafe { cuda.launch_ahead(OP, &arranged.launch, &maps, arranged.parameters, &access) }
 }
 
 /// The launch of an instance for the layouts of the factors, whose output is of dtype `out`. `kernel` is told whether the product is plain
@@ -155,8 +154,7 @@ pub(super) fn arrange<'a>(
         .shared(instance.shared_bytes())
         .cluster([1, plan.rows, plan.slices])
         .dependent();
-    let access = access(&parameters, problem.dtype, out);
-    Ok(Arranged { launch, maps, parameters, access, _sums: sums })
+    Ok(Arranged { launch, maps, parameters, _sums: sums })
 }
 
 /// Whether there is nothing to do with the products but to write them.

@@ -2,8 +2,7 @@
 //!
 //! The candidates' times are estimated: rounds of tiles on the slowest multiprocessor, times what a stage of a tile costs, or what memory
 //! takes for the factors if that is longer; plus what each tile and each launch costs beside. A product may be alone or among others that
-//! do not wait for each other, and both times count. The costs are fitted to measurements on one GPU
-//! (`docs/kernels/matmul.md`).
+//! do not wait for each other, and both times count. The costs are fitted to measurements on one GPU (`docs/kernels/matmul.md`).
 
 use std::sync::OnceLock;
 
