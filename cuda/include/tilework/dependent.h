@@ -8,11 +8,19 @@
 
 namespace tw {
 
-// Returns when the kernels before this one are done and what they wrote can be seen. Of compute capability 9.0 and later.
-__device__ __forceinline__ void wait_for_previous_kernel() { asm volatile("griddepcontrol.wait;" ::: "memory"); }
+// Returns when the kernels before this one are done and what they wrote can be seen. Below compute capability 9.0 they always are.
+__device__ __forceinline__ void wait_for_previous_kernel() {
+#if __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
 
 // Lets the next kernel of the stream begin as soon as there is room for its blocks; it waits for this one by itself.
-__device__ __forceinline__ void admit_next_kernel() { asm volatile("griddepcontrol.launch_dependents;" ::: "memory"); }
+__device__ __forceinline__ void admit_next_kernel() {
+#if __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+#endif
+}
 
 // Admitting the next kernel comes last: the host counts on it.
 __device__ __forceinline__ void wait_to_read(bool ahead) {

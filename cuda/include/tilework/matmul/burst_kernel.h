@@ -36,19 +36,6 @@ struct BurstFactor {
     }
 };
 
-// Where a kernel may begin before the previous one has ended.
-__device__ __forceinline__ void burst_wait_to_read(const TwMatmul& p) {
-#if __CUDA_ARCH__ >= 900
-    wait_to_read(p.ahead);
-#endif
-}
-
-__device__ __forceinline__ void burst_wait_to_write(const TwMatmul& p) {
-#if __CUDA_ARCH__ >= 900
-    wait_to_write(p.ahead);
-#endif
-}
-
 // Writes 64 x 64 sums from shared memory, N columns a thread: fetch(row, column, values) reads them.
 template <typename T, int N, int THREADS, typename Fetch>
 __device__ __forceinline__ void burst_write(const TwMatmul& p, Fetch fetch) {
@@ -86,7 +73,7 @@ __device__ __forceinline__ void burst_mma(const TwMatmul& p) {
     uint32_t lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     BurstFactor<T, A> a(p, p.a, p.a.row, p.a.column, p.m);
     BurstFactor<T, B> b(p, p.b, p.b.column, p.b.row, p.n);
-    burst_wait_to_read(p);
+    wait_to_read(p.ahead);
     int chunk = threadIdx.x % 8;
 #pragma unroll
     for (int j = 0; j < 4; ++j) {
@@ -135,7 +122,7 @@ __device__ __forceinline__ void burst_mma(const TwMatmul& p) {
         }
     }
     __syncthreads();
-    burst_wait_to_write(p);
+    wait_to_write(p.ahead);
     burst_write<T, 8, BURST_MMA_THREADS>(p, [&](int row, int column, float (&values)[8]) {
         *reinterpret_cast<float4*>(values) = *reinterpret_cast<float4*>(place(row, column));
         *reinterpret_cast<float4*>(values + 4) = *reinterpret_cast<float4*>(place(row, column + 4));
