@@ -2,6 +2,7 @@
 # Builds the tests and benchmarks here and lays them in dist/, to be run on a machine with a GPU and no Rust toolchain:
 #   dist/run.sh                 the tests, the conformance suite at its full level
 #   dist/scripts/run_bench.sh   the benchmarks
+#   dist/scripts/sanitize.sh    the suite's smoke level under compute-sanitizer
 # TILEWORK_CUDA_ARCHS names the GPUs to build for (default 90a); the C library there must be as new as the one here.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -29,7 +30,7 @@ while read -r kind name file; do
     fi
 done < <(sed -n 's/.*"kind":\["\([a-z]*\)"\].*"name":"\([^"]*\)".*"executable":"\([^"]*\)".*/\1 \2 \3/p' <<<"$artifacts")
 cp scripts/run_tests.sh dist/run.sh
-for part in scripts/run_bench.sh scripts/peers; do
+for part in scripts/run_bench.sh scripts/sanitize.sh scripts/peers; do
     if [ -e "$part" ]; then cp -r "$part" dist/scripts/; fi
 done
 cat >dist/BUILT <<END

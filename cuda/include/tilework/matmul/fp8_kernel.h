@@ -27,10 +27,12 @@ struct Fp8Tile : WgmmaTile<CONSUMERS, N, SPLIT> {
 };
 
 // Keeps what follows from a warp's place from being computed before its sums: small products are short of that time, and tiles with
-// two short sums of registers. (Those of 256 columns have fewer to spare for the place itself.)
+// two short sums, or a deferred output, of registers.
 template <class Tile>
 __device__ __forceinline__ void fp8_forget(WgmmaWarp<Tile>& w) {
-    if constexpr (Tile::N <= 128) asm volatile("" : "+r"(w.shared), "+r"(w.consumer), "+r"(w.warp), "+r"(w.lane));
+    asm volatile("" : "+r"(w.warp), "+r"(w.lane));
+    // Those of more columns have no registers to spare for these.
+    if constexpr (Tile::N <= 128) asm volatile("" : "+r"(w.shared), "+r"(w.consumer));
 }
 
 // The scales of a tile's blocks, fetched one block of k ahead. Of the four lanes that share two rows each fetches one: of the first row,
@@ -64,6 +66,8 @@ struct Fp8Scales {
 
 template <typename TA, typename TB, Fp8Kind KIND>
 struct Fp8Sums {
+    static constexpr bool SPARES = false;
+
     const TwFp8& f;
 
     // What a short sum's rows are multiplied by: the scales of the `half` of 128 columns, of which `fetched` is this lane's.
@@ -190,11 +194,14 @@ struct Fp8Sums {
 
 template <typename TA, typename TB>
 struct Fp8Sums<TA, TB, FP8_FAST> {
+    static constexpr bool SPARES = true;
+
     const TwFp8& f;
 
-    template <class Tile>
-    __device__ __forceinline__ void operator()(float (&d)[Tile::N / 2], WgmmaWarp<Tile>& w, const WgmmaWork& work) const {
-        WgmmaSums<Fp8Pair<TA, TB>, K_MAJOR, K_MAJOR>()(d, w, work);
+    template <class Tile, class... Deferred>
+    __device__ __forceinline__ void operator()(float (&d)[Tile::N / 2], WgmmaWarp<Tile>& w, const WgmmaWork& work,
+                                               Deferred&... deferred) const {
+        WgmmaSums<Fp8Pair<TA, TB>, K_MAJOR, K_MAJOR>()(d, w, work, deferred...);
         fp8_forget(w);
     }
 };

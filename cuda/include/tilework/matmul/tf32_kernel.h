@@ -98,6 +98,8 @@ struct Tf32Turn {
 // Sums of products whose a runs along m.
 template <Major B>
 struct Tf32Sums {
+    static constexpr bool SPARES = false;
+
     template <class Tile>
     __device__ __forceinline__ void operator()(float (&d)[Tile::N / 2], WgmmaWarp<Tile>& w, const WgmmaWork& work) const {
         Tf32Place place(w);

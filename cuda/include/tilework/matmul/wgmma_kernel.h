@@ -9,12 +9,13 @@
 // may then be refilled only when the warps of all of them have read it. Blocks along the cluster's last axis share one tile, each
 // multiplying a part of k.
 //
-// The output leaves in pieces of 64 columns (wgmma_output.h). What an epilogue multiplies by and adds comes through the ring too, in
-// stages after those of the tile's factors.
+// The output leaves in pieces of 64 columns (wgmma_output.h, wgmma_deferred.h). What an epilogue multiplies by and adds comes through the
+// ring too, in stages after those of the tile's factors.
 #pragma once
 
 #include "tilework/dependent.h"
 #include "tilework/matmul/wgmma_combine.h"
+#include "tilework/matmul/wgmma_deferred.h"
 #include "tilework/matmul/wgmma_output.h"
 #include "tilework/matmul/wgmma_store_wide.h"
 #include "tilework/mbarrier.h"
@@ -35,8 +36,12 @@ struct WgmmaMaps {
 // How the products of a tile are added up: by the tensor cores.
 template <typename T, Major A, Major B>
 struct WgmmaSums {
-    template <class Tile>
-    __device__ __forceinline__ void operator()(float (&d)[Tile::N / 2], WgmmaWarp<Tile>& w, const WgmmaWork& work) const {
+    // Whether registers are left for an output that is deferred.
+    static constexpr bool SPARES = true;
+
+    template <class Tile, class Deferred = WgmmaPrompt>
+    __device__ __forceinline__ void operator()(float (&d)[Tile::N / 2], WgmmaWarp<Tile>& w, const WgmmaWork& work,
+                                               Deferred&& deferred = Deferred()) const {
         auto multiply = [&](bool accumulate) {
             mbarrier_wait(w.full(w.ring.stage), w.ring.parity);
             uint32_t stage = w.buffer(w.ring.stage);
@@ -54,12 +59,20 @@ struct WgmmaSums {
             wgmma_pin(d);
         };
         // Products are still under way for the last IN_FLIGHT stages; those before, now read, go back to the producers.
-        for (uint32_t block = work.begin; block < work.end; ++block) {
+        uint32_t block = work.begin;
+        auto stage = [&] {
             multiply(block != work.begin);
             wgmma_wait<Tile::IN_FLIGHT>();
             if (block - work.begin >= Tile::IN_FLIGHT) w.release_before(Tile::IN_FLIGHT);
             w.ring.advance();
-        }
+            ++block;
+        };
+        constexpr int PIECES = std::remove_reference_t<Deferred>::PIECES;
+        wgmma_for<PIECES>([&](auto piece) {
+            if (block < work.end) stage();
+            deferred.template leave<piece>();
+        });
+        while (block < work.end) stage();
         wgmma_wait<0>();
         wgmma_pin(d);
 #pragma unroll
@@ -242,13 +255,25 @@ __device__ __forceinline__ void wgmma_matmul(const WgmmaMaps& maps, const TwMatm
     } else {
         if constexpr (Tile::CONSUMERS == 2) registers_acquire<Tile::MULTIPLYING_REGISTERS>();
         float d[N / 2];
+        constexpr bool DEFERS = Tile::DEFERS && Sums::SPARES && Rescale::ENDING != WGMMA_EPILOGUE && sizeof(Out) == 2;
+        std::conditional_t<DEFERS, WgmmaDeferred<Out, Tile>, WgmmaPrompt> deferred(w, maps.out);
 
         for (uint32_t index = first; index < items; index += step) {
             WgmmaWork work = wgmma_work(p, cluster, index, depth);
-            sums(d, w, work);
+            if constexpr (DEFERS) {
+                sums(d, w, work, deferred);
+            } else {
+                sums(d, w, work);
+            }
             wait_to_write(p.ahead);
             uint32_t batch = work.outer * p.batch[1] + work.inner;
             rescale(d, work.m * Tile::M + w.consumer * 64, work.n * N, batch);
+            if constexpr (DEFERS) {
+                if (p.boxed & TW_BOXED_OUT && index + step < items) {
+                    deferred.take(d, work);
+                    continue;
+                }
+            }
             if constexpr (Tile::SPLIT) {
                 wgmma_combine<Out, Rescale::ENDING == WGMMA_PLAIN_BOXES>(d, w, maps.out, p, work, index);
             } else if constexpr (Rescale::ENDING == WGMMA_PLAIN_BOXES) {

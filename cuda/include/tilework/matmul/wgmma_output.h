@@ -1,6 +1,7 @@
 // How the sums of tilework/matmul/wgmma_kernel.h leave the registers, in pieces of 64 columns.
 //
-//   wgmma_store    a plain product in 16 bits: boxes that the accelerator stores while the next piece is converted.
+//   wgmma_store    a plain product in 16 bits: boxes that the accelerator stores while the next piece is converted. (A large tile that
+//                  another one follows leaves under that one's products: wgmma_deferred.h.)
 //   wgmma_finish   the same after an epilogue that works in the registers. What it multiplies by and adds comes through the ring,
 //                  in stages after those of the factors, so that nobody waits for memory.
 //   wgmma_write    any other strides or types: sums go through shared memory, and a loop reads them back by rows, so that bias,
@@ -72,17 +73,13 @@ __device__ __forceinline__ uint32_t wgmma_narrow_chunk(uint32_t warp, uint32_t l
     return row * 128 + ((chunk ^ (row & 7)) << 4);
 }
 
-// Writes 64 x 64 accumulators, 32 a thread, as 16-bit values.
+// Eight accumulators of a thread as 16-bit values: pair i of them is the thread's share of the i-th matrix of 8 x 8.
 template <typename T>
-__device__ __forceinline__ void wgmma_stage_narrow(const float* d, uint32_t staging, uint32_t warp, uint32_t lane) {
+__device__ __forceinline__ uint4 wgmma_narrow(const float* d) {
+    Narrow values[8];
 #pragma unroll
-    for (int pair = 0; pair < 4; ++pair) {
-        // Register pair i of the eight is the thread's share of matrix i.
-        Narrow values[8];
-#pragma unroll
-        for (int i = 0; i < 8; ++i) values[i] = d[8 * pair + i];
-        store_matrices(staging + wgmma_narrow_chunk(warp, lane, pair), bit_cast<uint4>(pack<T>(values)));
-    }
+    for (int i = 0; i < 8; ++i) values[i] = d[i];
+    return bit_cast<uint4>(pack<T>(values));
 }
 
 // Reads such a block; calls combine(i, value) for what belongs to accumulator i.
@@ -98,26 +95,32 @@ __device__ __forceinline__ void wgmma_read_narrow(uint32_t block, uint32_t warp,
     }
 }
 
-// Stores a staged piece as a box, after which the other half of the staging is free.
-template <typename T, class Tile>
-__device__ __forceinline__ void wgmma_store_piece(const float* d, WgmmaWarp<Tile>& w, const TensorMap& out, const WgmmaWork& work,
-                                                  int piece) {
+// Stages a piece of 64 x 64 values, of which narrow(i) are this thread's of the i-th 16 columns, and stores it as a box of the tile that
+// of() is the work on. Then the other half of the staging is free.
+template <class Tile, typename Work, typename Narrowed>
+__device__ __forceinline__ void wgmma_store_piece(WgmmaWarp<Tile>& w, const TensorMap& out, Work of, int piece, Narrowed narrow) {
     uint32_t half = w.staging() + w.turn * (Tile::STAGING_BYTES / 2);
     w.turn ^= 1;
     if (w.stores()) tma_store_wait_read<1>();
     w.await_group();
-    wgmma_stage_narrow<T>(d, half, w.warp, w.lane);
+#pragma unroll
+    for (int pair = 0; pair < 4; ++pair) store_matrices(half + wgmma_narrow_chunk(w.warp, w.lane, pair), narrow(pair));
     tma_store_fence();
     w.await_group();
+    if (!w.stores()) return;
+    WgmmaWork work = of();
     int m = int(work.m) * Tile::M + int(w.consumer) * 64, n = int(work.n) * Tile::N + Tile::column(piece);
-    if (w.stores()) tma_store(out, half, n, m, int(work.inner), int(work.outer));
+    tma_store(out, half, n, m, int(work.inner), int(work.outer));
 }
 
 template <typename T, class Tile>
 __device__ __forceinline__ void wgmma_store(const float (&d)[Tile::N / 2], WgmmaWarp<Tile>& w, const TensorMap& out,
                                             const WgmmaWork& work) {
 #pragma unroll
-    for (int piece = 0; piece < Tile::PIECES; ++piece) wgmma_store_piece<T>(d + Tile::column(piece) / 2, w, out, work, piece);
+    for (int piece = 0; piece < Tile::PIECES; ++piece) {
+        const float* from = d + Tile::column(piece) / 2;
+        wgmma_store_piece(w, out, [&] { return work; }, piece, [&](int pair) { return wgmma_narrow<T>(from + 8 * pair); });
+    }
 }
 
 // Registers have no addresses, so a piece of the sums is chosen by a branch. One is always taken: what was in `values` before would
@@ -211,7 +214,7 @@ __device__ __forceinline__ void wgmma_finish(const float (&d)[Tile::N / 2], Wgmm
             wgmma_read_narrow<T>(w.buffer(of_c.stage) + within, w.warp, w.lane,
                                  [&](int i, float x) { values[i] = fused(beta, x, values[i]); });
         }
-        wgmma_store_piece<T>(values, w, out, work, piece);
+        wgmma_store_piece(w, out, [&] { return work; }, piece, [&](int pair) { return wgmma_narrow<T>(values + 8 * pair); });
         if (last && p.boxed & TW_BOXED_MULTIPLY) w.release(of_multiply.stage);
         if (last && p.boxed & TW_BOXED_C) w.release(of_c.stage);
     }

@@ -17,6 +17,9 @@ struct WgmmaTile {
     // Whether an output of f32 leaves by boxes where it can, and whether it may run down its columns.
     static constexpr bool BOXES_WIDE = false;
     static constexpr bool BY_COLUMNS = false;
+    // Whether a plain tile in 16 bits leaves under the products of the next one (wgmma_deferred.h). Up to 128 columns those wait for shared
+    // memory already.
+    static constexpr bool DEFERS = !SPLIT && N > 128;
 
     static constexpr int M = 64 * CONSUMERS;
     static constexpr int K = WGMMA_ROW;

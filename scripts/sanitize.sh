@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# Runs the CUDA cases of the conformance suite under NVIDIA's compute-sanitizer, at the smoke level and with the pool off, so that every
+# tensor is an allocation of its own. From a clone it builds first; from a bundle (scripts/bundle.sh) it needs no Rust toolchain.
+set -euo pipefail
+usage="usage: scripts/sanitize.sh [--tool NAME]... [--jobs N] [--out DIR] [NAME]
+  --tool NAME  memcheck, racecheck, initcheck or synccheck; give it again for more (default: all)
+  --jobs N     processes at a time (default: one for each processor, 14 at most)
+  --out DIR    where the logs go (default: target/sanitize)
+  NAME         only cases whose name contains NAME"
+
+tools=() jobs=$(nproc) out='' name=''
+[ "$jobs" -le 14 ] || jobs=14
+while [ $# -gt 0 ]; do
+    case $1 in
+        --tool | --jobs | --out)
+            [ $# -ge 2 ] || { echo "$usage" >&2; exit 2; }
+            case $1 in
+                --tool) tools+=("$2") ;;
+                --jobs) jobs=$2 ;;
+                --out) out=$(realpath -m "$2") ;;
+            esac
+            shift
+            ;;
+        -h | --help) echo "$usage"; exit ;;
+        -*) echo "$usage" >&2; exit 2 ;;
+        *) name=$1 ;;
+    esac
+    shift
+done
+[ ${#tools[@]} -gt 0 ] || tools=(memcheck racecheck initcheck synccheck)
+cd "$(dirname "$0")/.."
+out=${out:-$PWD/target/sanitize}
+command -v compute-sanitizer >/dev/null || { echo "compute-sanitizer is not here: it comes with the CUDA toolkit" >&2; exit 1; }
+mkdir -p "$out"
+
+if [ -e BUILT ]; then
+    [ -d bin ] || tar -xzf bin.tar.gz
+    conformance=$PWD/bin/tests/conformance
+else
+    scripts/setup.sh
+    conformance=$(cargo test --release --locked --features cuda --test conformance --no-run --message-format=json-render-diagnostics |
+        sed -n 's/.*"kind":\["test"\].*"executable":"\([^"]*\)".*/\1/p')
+fi
+export conformance out TILEWORK_CONFORMANCE=smoke TILEWORK_POOL=off TILEWORK_POISON=0
+
+# The tool $1 on the cases whose names contain $2. One thread: of kernels that several launch at once the tools lose track, and stop now and
+# then. The case that asks for more memory than there is would be reported for the driver's refusal, so it is left out.
+check() {
+    local log from=$SECONDS code=0 outcome=clean options=()
+    log=$out/$1-$(tr -cs 'A-Za-z0-9\n' '-' <<<"$2").log
+    [ "$1" != racecheck ] || options=(--racecheck-report all)
+    compute-sanitizer --tool "$1" ${options[@]+"${options[@]}"} "$conformance" "$2" --skip /cpu --skip /wgpu \
+        --skip 'past all there is' --test-threads 1 >"$log" 2>&1 || code=$?
+    # A tool that had to give up on something counts it as an error.
+    [ $code = 0 ] && grep -q 'SUMMARY: 0 ' "$log" || outcome="NOT CLEAN (exit $code, $log)"
+    echo "$1 ${2:-all}: $(sed -n 's/^test result: [a-zA-Z]*\. \([0-9]* passed; [0-9]* failed\).*/\1/p' "$log"), $((SECONDS - from)) s, $outcome"
+}
+export -f check
+
+# Memory of its own for every access makes racecheck slow: the cases of a type at a time, many at once.
+for tool in "${tools[@]}"; do
+    if [ "$tool" = racecheck ]; then
+        "$conformance" "$name" --list --skip /cpu --skip /wgpu | sed -n 's/: test$//p' | cut -d/ -f1-3 | sort -u |
+            sed "s|.*|$tool\n&/|"
+    else
+        printf '%s\n' "$tool" "$name"
+    fi
+done | xargs -d '\n' -n 2 -P "$jobs" bash -c 'check "$1" "$2"' check | tee "$out/summary.txt"
+! grep -q 'NOT CLEAN' "$out/summary.txt"
