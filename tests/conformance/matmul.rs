@@ -50,6 +50,10 @@ fn product_cases<T: TestElement + Number>(suite: &mut Suite) {
         for [m, k, n] in [[64, 4096, 64], [40, 4100, 136], [20, 2052, 264]] {
             exact::<T>(ctx, &mut rng, &[m, k], &[k, n], [Physical::Contiguous; 2])?;
         }
+        // One row or column, and so much of it that others than the kernel for one share k.
+        for [m, k, n] in ctx.some([[1, 4104, 264], [264, 4104, 1], [1, 20_000, 64]]) {
+            exact::<T>(ctx, &mut rng, &[m, k], &[k, n], [Physical::Contiguous; 2])?;
+        }
         exact::<T>(ctx, &mut rng, &[3, 36, 2052], &[3, 2052, 40], [Physical::Contiguous; 2])?;
         exact::<T>(ctx, &mut rng, &[64, 4100], &[4100, 72], [Physical::Transposed; 2])?;
         // A few rows or columns, of lines that are multiples of 16 bytes.

@@ -27,12 +27,10 @@ struct Fp8Tile : WgmmaTile<CONSUMERS, N, SPLIT> {
 };
 
 // Keeps what follows from a warp's place from being computed before its sums: small products are short of that time, and tiles with
-// two short sums, or a deferred output, of registers.
+// two short sums of registers. (Those of 256 columns have fewer to spare for the place itself.)
 template <class Tile>
 __device__ __forceinline__ void fp8_forget(WgmmaWarp<Tile>& w) {
-    asm volatile("" : "+r"(w.warp), "+r"(w.lane));
-    // Those of more columns have no registers to spare for these.
-    if constexpr (Tile::N <= 128) asm volatile("" : "+r"(w.shared), "+r"(w.consumer));
+    if constexpr (Tile::N <= 128) asm volatile("" : "+r"(w.shared), "+r"(w.consumer), "+r"(w.warp), "+r"(w.lane));
 }
 
 // The scales of a tile's blocks, fetched one block of k ahead. Of the four lanes that share two rows each fetches one: of the first row,

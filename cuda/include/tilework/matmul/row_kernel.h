@@ -4,7 +4,6 @@
 // of 64 bytes, four threads across and 64 down k. Partial sums are added in a fixed order.
 #pragma once
 
-#include "tilework/dependent.h"
 #include "tilework/matmul/epilogue.h"
 
 namespace tw {
@@ -34,7 +33,6 @@ __device__ __forceinline__ void row_by_columns(const TwMatmul& p) {
     const T* y = b.base + column * b.column;
     int64_t length = p.k, lane = threadIdx.x % 32, done = 0;
     Acc sums[V] = {};
-    wait_to_read(p.ahead);
     if (a.column == 1 && p.a.aligned && b.row == 1 && p.b.aligned) {
         done = length / V * V;
 #pragma unroll 4
@@ -50,7 +48,6 @@ __device__ __forceinline__ void row_by_columns(const TwMatmul& p) {
 #pragma unroll
     for (int i = 1; i < V; ++i) sums[0] += sums[i];
     Acc total[1] = {row_sum_lanes<1>(sums[0])};
-    wait_to_write(p.ahead);
     if (lane == 0) Epilogue<T>(p, batch).write(0, column, total);
 }
 
@@ -67,7 +64,6 @@ __device__ __forceinline__ void row_by_strips(const TwMatmul& p) {
     EpilogueOperand<const T> b(p.b, batch / p.batch[1], batch % p.batch[1]);
     int64_t present = int64_t(p.n) - column;
     Acc sums[V] = {};
-    wait_to_read(p.ahead);
     if (present >= V && b.vectors) {
         const T* y = b.base + column;
         auto add = [&](T x, const Vector<T, V>& ys) {
@@ -105,7 +101,6 @@ __device__ __forceinline__ void row_by_strips(const TwMatmul& p) {
         sums[i] = row_sum_lanes<4>(sums[i]);
         if (threadIdx.x % 32 < 4) partial[threadIdx.x / 32][threadIdx.x % 4 * V + i] = sums[i];
     }
-    wait_to_write(p.ahead);
     __syncthreads();
     if (threadIdx.x < 4 * V) {
         Acc total[1] = {};

@@ -262,6 +262,8 @@ __device__ __forceinline__ void wgmma_matmul(const WgmmaMaps& maps, const TwMatm
             WgmmaWork work = wgmma_work(p, cluster, index, depth);
             if constexpr (DEFERS) {
                 sums(d, w, work, deferred);
+                // What follows from a warp's place is not to be kept in registers meanwhile: there are few.
+                asm volatile("" : "+r"(w.warp), "+r"(w.lane));
             } else {
                 sums(d, w, work);
             }
@@ -269,7 +271,8 @@ __device__ __forceinline__ void wgmma_matmul(const WgmmaMaps& maps, const TwMatm
             uint32_t batch = work.outer * p.batch[1] + work.inner;
             rescale(d, work.m * Tile::M + w.consumer * 64, work.n * N, batch);
             if constexpr (DEFERS) {
-                if (p.boxed & TW_BOXED_OUT && index + step < items) {
+                // Only where another tile follows, with a stage for each piece.
+                if (p.boxed & TW_BOXED_OUT && index + step < items && depth >= Tile::PIECES) {
                     deferred.take(d, work);
                     continue;
                 }

@@ -1,9 +1,9 @@
 //! Batches of products of small matrices of 16-bit elements: `cuda/matmul/burst_*.cu`.
 
-use super::problem::Problem;
-use super::{OP, launch_where_it_waits};
+use super::problem::{Problem, access};
+use super::{OP, wgmma};
 use crate::backend::cuda::Cuda;
-use crate::backend::cuda::kernels::{Entry, KernelSet};
+use crate::backend::cuda::kernels::{self, Entry, KernelSet};
 use crate::backend::cuda::launch::Launch;
 use crate::dtype::DType;
 use crate::error::Result;
@@ -38,7 +38,17 @@ pub(super) fn launch(cuda: &Cuda, problem: &Problem) -> Result<()> {
     let kernel = KERNELS.get(cuda, OP, dtype * 4 + problem.layout())?;
     let blocks = parameters.batch[0] * parameters.batch[1];
     let launch = Launch::linear(kernel, blocks, THREADS).shared(SHARED);
+    // Code for older GPUs, which newer ones run where they have no other, does not.
+    let waits_by_itself =
+        wgmma::module(problem.dtype).is_some_and(|module| kernels::has_module(cuda.context(), module));
     // SAFETY: the entry takes one TwMatmul and as much shared memory as its factors need; it reads and writes what the operands'
-    // pointers and strides reach inside their shapes. Where it is code that waits, it reads and writes after its waits.
-    unsafe { launch_where_it_waits(cuda, launch, problem.dtype, parameters) }
+    // pointers and strides reach inside their shapes. `access` is of the same parameters, and the kernel writes after its wait.
+    unsafe {
+        if waits_by_itself {
+            let access = access(parameters, problem.dtype, problem.dtype);
+            cuda.launch_ahead(OP, &launch.dependent(), &[], *parameters, &access)
+        } else {
+            cuda.launch(OP, &launch, parameters)
+        }
+    }
 }

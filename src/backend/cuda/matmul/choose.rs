@@ -97,6 +97,9 @@ const FEW_STAGES: u64 = 8;
 /// Rows of f32 that take less arithmetic than memory.
 const FEW_ROWS: u64 = 4;
 
+/// Elements of a matrix that the kernel for one row reads as fast as any other.
+const ROW_ELEMENTS: u64 = 1 << 20;
+
 /// The kernel for `problem`, or `None` where the GPU has none for its dtype.
 pub(super) fn choose(problem: &Problem, gpu: &Gpu) -> Option<Choice> {
     let p = &problem.parameters;
@@ -106,7 +109,7 @@ pub(super) fn choose(problem: &Problem, gpu: &Gpu) -> Option<Choice> {
     if let Some(choice) = skinny(problem, gpu) {
         return Some(choice);
     }
-    if p.m == 1 {
+    if p.m == 1 && !tiles_read_better(problem, gpu) {
         return Some(Choice::Row);
     }
     match problem.dtype {
@@ -136,6 +139,18 @@ fn is_small(problem: &Problem, gpu: &Gpu) -> bool {
         && p.k <= burst::SIDE
         && p.a.aligned == 1
         && p.b.aligned == 1
+}
+
+/// Whether a matrix that one row is multiplied with had better be read as tiles, by kernels that share k among multiprocessors and have more
+/// reads under way.
+fn tiles_read_better(problem: &Problem, gpu: &Gpu) -> bool {
+    let p = &problem.parameters;
+    let has_tiles = match problem.dtype {
+        DType::F16 | DType::BF16 => gpu.has_wgmma,
+        DType::F32 | DType::F64 => gpu.has_ring,
+        _ => false,
+    };
+    has_tiles && p.n.saturating_mul(p.k) > ROW_ELEMENTS && can_box(problem)
 }
 
 /// A few rows or columns by a matrix.
@@ -279,8 +294,13 @@ pub(super) mod tests {
 
     #[test]
     fn a_row_has_its_own_kernel() {
-        for dtype in [DType::F64, DType::I32, DType::I64, DType::U8, DType::U32] {
+        for dtype in [DType::I32, DType::I64, DType::U8, DType::U32] {
             assert_eq!(chosen(dtype, 1, 4096, 4096), Some(Choice::Row));
+        }
+        assert_eq!(chosen(DType::F64, 1, 1024, 1024), Some(Choice::Row));
+        assert_eq!(chosen(DType::F64, 1, 4096, 4096), Some(Choice::Dmma { tile: Tile::T16x32, parts: 1 }));
+        for dtype in [DType::F64, DType::F32, DType::BF16] {
+            assert_ne!(chosen(dtype, 1, 64, 65536), Some(Choice::Row), "k is shared");
         }
         assert_eq!(chosen(DType::F32, 1, 4095, 4096), Some(Choice::Row), "lines that are not aligned");
         let ampere = Gpu {

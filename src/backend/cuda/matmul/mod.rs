@@ -27,9 +27,9 @@ mod wgmma_plan;
 
 use self::choose::{Choice, Gpu, choose};
 pub(super) use self::fp8::matmul_scaled;
-use self::problem::{Problem, access, problems};
+use self::problem::{Problem, problems};
 use super::abi::{TwFp8, TwMatmul};
-use super::launch::{Launch, TellAhead};
+use super::launch::TellAhead;
 use super::{Cuda, kernels};
 use crate::backend::{Activation, Matmul, Operand};
 use crate::dtype::DType;
@@ -100,22 +100,6 @@ fn tiled(problem: &Problem, m: u64, n: u64) -> (TwMatmul, u32) {
     parameters.group = GROUP.min(parameters.tiles_m);
     // `problems` keeps the count of the smallest tiles below 2^31.
     (parameters, parameters.tiles_m * parameters.tiles_n * parameters.batch[0] * parameters.batch[1])
-}
-
-/// Launches a kernel that there is on every GPU: ahead of others where its code is for Hopper, which waits by itself. Code for older
-/// GPUs, which newer ones run where they have no other, does not.
-///
-/// # Safety
-/// As for [`Cuda::launch`]; and code for Hopper reads after `wait_to_read`, and by loads that stay there, and writes after `wait_to_write`.
-unsafe fn launch_where_it_waits(cuda: &Cuda, launch: Launch, dtype: DType, parameters: &TwMatmul) -> Result<()> {
-    // SAFETY: passed on to the caller; `access` is of the same parameters.
-    unsafe {
-        if kernels::has_module(cuda.context(), dmma::MODULE) {
-            cuda.launch_ahead(OP, &launch.dependent(), &[], *parameters, &access(parameters, dtype, dtype))
-        } else {
-            cuda.launch(OP, &launch, parameters)
-        }
-    }
 }
 
 impl TellAhead for TwMatmul {

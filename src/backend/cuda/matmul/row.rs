@@ -1,7 +1,7 @@
 //! One row times a matrix: `cuda/matmul/row.cu`.
 
 use super::problem::{Direction, Problem};
-use super::{OP, launch_where_it_waits, tiled};
+use super::{OP, tiled};
 use crate::backend::cuda::Cuda;
 use crate::backend::cuda::kernels::{Entry, KernelSet};
 use crate::backend::cuda::launch::Launch;
@@ -33,6 +33,5 @@ pub(super) fn launch(cuda: &Cuda, problem: &Problem) -> Result<()> {
     let kernel = KERNELS.get(cuda, OP, 2 * dtype + layout)?;
     let (parameters, blocks) = tiled(problem, 1, columns);
     // SAFETY: the entry takes one TwMatmul; it reads and writes what the operands' pointers and strides reach inside their shapes.
-    // Where it is code that waits, it reads and writes after its waits.
-    unsafe { launch_where_it_waits(cuda, Launch::linear(kernel, blocks, THREADS), problem.dtype, &parameters) }
+    unsafe { cuda.launch(OP, &Launch::linear(kernel, blocks, THREADS), &parameters) }
 }
