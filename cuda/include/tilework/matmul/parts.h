@@ -42,6 +42,8 @@ __device__ __forceinline__ Epilogue<T> part_epilogue(const TwMatmul& p, const Pa
         epilogue.out.row = part_line<T>(p);
         epilogue.out.column = 1;
         epilogue.out.vectors = true;
+        // What fills a line up is written too, because it is read.
+        epilogue.n = epilogue.out.row;
         uint32_t index = part.part * (p.batch[0] * p.batch[1]) + part.batch;
         epilogue.out.base = reinterpret_cast<T*>(p.partials) + int64_t(index) * int64_t(p.m) * epilogue.out.row;
         epilogue.bias.base = epilogue.multiply.base = epilogue.c.base = nullptr;
