@@ -46,13 +46,20 @@ export conformance out TILEWORK_CONFORMANCE=smoke TILEWORK_POOL=off TILEWORK_POI
 # The tool $1 on the cases whose names contain $2. One thread: of kernels that several launch at once the tools lose track, and stop now and
 # then; so what launches from threads of its own is left out. So is what asks for more memory than there is: the refusal would be reported.
 check() {
-    local log from=$SECONDS code=0 outcome=clean options=()
+    local log from=$SECONDS code=0 outcome=clean options=() clean='SUMMARY: 0 '
     log=$out/$1-$(tr -cs 'A-Za-z0-9\n' '-' <<<"$2").log
-    [ "$1" != racecheck ] || options=(--racecheck-report all)
+    case $1 in
+        racecheck) options=(--racecheck-report all) ;;
+        # It does not see what the tensor memory accelerator stores, and so reports such outputs when they are read back, where the suite
+        # has compared every element. What counts is what kernels read.
+        initcheck) options=(--print-limit 1000000 --show-backtrace no) clean=SUMMARY ;;
+    esac
     compute-sanitizer --tool "$1" ${options[@]+"${options[@]}"} "$conformance" "$2" --skip /cpu --skip /wgpu \
         --skip 'past all there is' --skip faults/threads --test-threads 1 >"$log" 2>&1 || code=$?
     # A tool that had to give up on something counts it as an error.
-    [ $code = 0 ] && grep -q 'SUMMARY: 0 ' "$log" || outcome="NOT CLEAN (exit $code, $log)"
+    if [ $code != 0 ] || ! grep -q "$clean" "$log" || grep -qE 'Uninitialized __[a-z]*__ memory read|Internal Sanitizer Error' "$log"; then
+        outcome="NOT CLEAN (exit $code, $log)"
+    fi
     echo "$1 ${2:-all}: $(sed -n 's/^test result: [a-zA-Z]*\. \([0-9]* passed; [0-9]* failed\).*/\1/p' "$log"), $((SECONDS - from)) s, $outcome"
 }
 export -f check
