@@ -4,7 +4,7 @@
 set -euo pipefail
 usage="usage: scripts/sanitize.sh [--tool NAME]... [--jobs N] [--out DIR] [NAME]
   --tool NAME  memcheck, racecheck, initcheck or synccheck; give it again for more (default: all)
-  --jobs N     processes at a time (default: one for each processor, 14 at most)
+  --jobs N     processes at a time, each of which takes gigabytes of the GPU's memory (default: one a processor, 14 at most)
   --out DIR    where the logs go (default: target/sanitize)
   NAME         only cases whose name contains NAME"
 
@@ -23,7 +23,10 @@ while [ $# -gt 0 ]; do
             ;;
         -h | --help) echo "$usage"; exit ;;
         -*) echo "$usage" >&2; exit 2 ;;
-        *) name=$1 ;;
+        *)
+            [ -z "$name" ] || { echo "$usage" >&2; exit 2; }
+            name=$1
+            ;;
     esac
     shift
 done
@@ -41,12 +44,17 @@ else
     conformance=$(cargo test --release --locked --features cuda --test conformance --no-run --message-format=json-render-diagnostics |
         sed -n 's/.*"kind":\["test"\].*"executable":"\([^"]*\)".*/\1/p')
 fi
+[ -x "$conformance" ] || { echo "the conformance suite was not built" >&2; exit 1; }
+if ! "$conformance" "$name" --list --skip /cpu --skip /wgpu | grep -q ': test$'; then
+    echo "no case's name contains \"$name\"" >&2
+    exit 1
+fi
 export conformance out TILEWORK_CONFORMANCE=smoke TILEWORK_POOL=off TILEWORK_POISON=0
 
 # The tool $1 on the cases whose names contain $2. One thread: of kernels that several launch at once the tools lose track, and stop now and
 # then; so what launches from threads of its own is left out. So is what asks for more memory than there is: the refusal would be reported.
 check() {
-    local log from=$SECONDS code=0 outcome=clean options=() clean='SUMMARY: 0 '
+    local log result from=$SECONDS code=0 outcome=clean options=() clean='SUMMARY: 0 '
     log=$out/$1-$(tr -cs 'A-Za-z0-9\n' '-' <<<"$2").log
     case $1 in
         racecheck) options=(--racecheck-report all) ;;
@@ -57,10 +65,12 @@ check() {
     compute-sanitizer --tool "$1" ${options[@]+"${options[@]}"} "$conformance" "$2" --skip /cpu --skip /wgpu \
         --skip 'past all there is' --skip faults/threads --test-threads 1 >"$log" 2>&1 || code=$?
     # A tool that had to give up on something counts it as an error.
-    if [ $code != 0 ] || ! grep -q "$clean" "$log" || grep -qE 'Uninitialized __[a-z]*__ memory read|Internal Sanitizer Error' "$log"; then
+    if [ $code != 0 ] || ! grep -q "$clean" "$log" ||
+        grep -qE 'Uninitialized __[a-z]*__ memory read|Internal Sanitizer Error' "$log"; then
         outcome="NOT CLEAN (exit $code, $log)"
     fi
-    echo "$1 ${2:-all}: $(sed -n 's/^test result: [a-zA-Z]*\. \([0-9]* passed; [0-9]* failed\).*/\1/p' "$log"), $((SECONDS - from)) s, $outcome"
+    result=$(sed -n 's/^test result: [a-zA-Z]*\. \([0-9]* passed; [0-9]* failed; [0-9]* ignored\).*/\1/p' "$log")
+    echo "$1 ${2:-all}: $result, $((SECONDS - from)) s, $outcome"
 }
 export -f check
 
@@ -72,5 +82,7 @@ for tool in "${tools[@]}"; do
     else
         printf '%s\n' "$tool" "$name"
     fi
-done | xargs -d '\n' -n 2 -P "$jobs" bash -c 'check "$1" "$2"' check | tee "$out/summary.txt"
+done | xargs -r -d '\n' -n 2 -P "$jobs" bash -c 'check "$1" "$2"' check | tee "$out/summary.txt"
 ! grep -q 'NOT CLEAN' "$out/summary.txt"
+# Without a GPU every case is ignored, which shows nothing.
+grep -q ': [1-9][0-9]* passed' "$out/summary.txt" || { echo "nothing was run" >&2; exit 1; }

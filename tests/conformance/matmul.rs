@@ -67,9 +67,11 @@ fn product_cases<T: TestElement + Number>(suite: &mut Suite) {
         }
         if ctx.scaled(false, false, true) {
             exact::<T>(ctx, &mut rng, &[2048, 1025], &[1025, 2047], [Physical::Contiguous; 2])?;
-            // More tiles of 128 x 256 than a GPU has multiprocessors, which take several each, one after another; of few blocks of k.
-            for k in [40, 136, 200] {
-                exact::<T>(ctx, &mut rng, &[300, 120, k], &[300, k, 248], [Physical::Contiguous; 2])?;
+        }
+        // More large tiles than a GPU has multiprocessors, which compute several each: what is kept of one while the next is under way.
+        if ctx.scaled(T::DTYPE.size() == 2, T::DTYPE.size() == 2, true) {
+            for &k in ctx.scaled(&[200][..], &[200][..], &[200, 392][..]) {
+                exact::<T>(ctx, &mut rng, &[260, 72, k], &[260, k, 200], [Physical::Contiguous; 2])?;
             }
         }
         Ok(())

@@ -9,7 +9,7 @@
 
 namespace tw {
 
-// Where every tile leaves at once.
+// For kernels whose tiles all leave at once.
 struct WgmmaPrompt {
     static constexpr int PIECES = 0;
     template <typename... Any>
@@ -21,6 +21,7 @@ struct WgmmaPrompt {
 template <typename T, class Tile>
 struct WgmmaDeferred {
     static constexpr int PIECES = Tile::PIECES;
+    static_assert(Tile::N % 16 == 0, "words are of 16 columns");
 
     WgmmaWarp<Tile>& w;
     const TensorMap& out;

@@ -271,7 +271,7 @@ __device__ __forceinline__ void wgmma_matmul(const WgmmaMaps& maps, const TwMatm
             uint32_t batch = work.outer * p.batch[1] + work.inner;
             rescale(d, work.m * Tile::M + w.consumer * 64, work.n * N, batch);
             if constexpr (DEFERS) {
-                // Only where another tile follows, with a stage for each piece.
+                // Only where another tile follows; without a stage for each piece nothing would be gained.
                 if (p.boxed & TW_BOXED_OUT && index + step < items && depth >= Tile::PIECES) {
                     deferred.take(d, work);
                     continue;

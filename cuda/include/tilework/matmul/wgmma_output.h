@@ -96,9 +96,9 @@ __device__ __forceinline__ void wgmma_read_narrow(uint32_t block, uint32_t warp,
 }
 
 // Stages a piece of 64 x 64 values, of which narrow(i) are this thread's of the i-th 16 columns, and stores it as a box of the tile that
-// of() is the work on. Then the other half of the staging is free.
-template <class Tile, typename Work, typename Narrowed>
-__device__ __forceinline__ void wgmma_store_piece(WgmmaWarp<Tile>& w, const TensorMap& out, Work of, int piece, Narrowed narrow) {
+// work_of() is. The next piece takes the other half of the staging.
+template <class Tile, typename WorkOf, typename Narrowed>
+__device__ __forceinline__ void wgmma_store_piece(WgmmaWarp<Tile>& w, const TensorMap& out, WorkOf work_of, int piece, Narrowed narrow) {
     uint32_t half = w.staging() + w.turn * (Tile::STAGING_BYTES / 2);
     w.turn ^= 1;
     if (w.stores()) tma_store_wait_read<1>();
@@ -108,7 +108,7 @@ __device__ __forceinline__ void wgmma_store_piece(WgmmaWarp<Tile>& w, const Tens
     tma_store_fence();
     w.await_group();
     if (!w.stores()) return;
-    WgmmaWork work = of();
+    WgmmaWork work = work_of();
     int m = int(work.m) * Tile::M + int(w.consumer) * 64, n = int(work.n) * Tile::N + Tile::column(piece);
     tma_store(out, half, n, m, int(work.inner), int(work.outer));
 }

@@ -6,7 +6,7 @@
 use super::choose_wide::{choose_f32, choose_f64};
 use super::problem::Problem;
 use super::wgmma_plan::{Plan, plan};
-use super::{burst, skinny};
+use super::{burst, row, skinny};
 use crate::backend::Precision;
 use crate::backend::cuda::abi::TwMatrix;
 use crate::dtype::DType;
@@ -142,12 +142,15 @@ fn is_small(problem: &Problem, gpu: &Gpu) -> bool {
 }
 
 /// Whether a matrix that one row is multiplied with had better be read as tiles, by kernels that share k among multiprocessors and have more
-/// reads under way.
+/// reads under way. Those of other types than f64 compute more rows than are free, so only where the columns are too few for the one of a row.
 fn tiles_read_better(problem: &Problem, gpu: &Gpu) -> bool {
     let p = &problem.parameters;
+    let strips = p.n.saturating_mul(problem.dtype.size() as u64) / row::STRIP;
+    let few = strips < u64::from(gpu.multiprocessors);
     let has_tiles = match problem.dtype {
-        DType::F16 | DType::BF16 => gpu.has_wgmma,
-        DType::F32 | DType::F64 => gpu.has_ring,
+        DType::F16 | DType::BF16 => gpu.has_wgmma && few,
+        DType::F32 => gpu.has_ring && few,
+        DType::F64 => gpu.has_ring,
         _ => false,
     };
     has_tiles && p.n.saturating_mul(p.k) > ROW_ELEMENTS && can_box(problem)

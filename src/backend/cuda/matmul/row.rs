@@ -14,7 +14,7 @@ const THREADS: u32 = 256;
 /// Columns of a block where each has a warp.
 const COLUMNS: u64 = 8;
 /// Bytes of a row that a block reads where rows run along memory.
-const STRIP: u64 = 64;
+pub(super) const STRIP: u64 = 64;
 
 static KERNELS: KernelSet<{ 2 * DTYPES.len() }> = KernelSet::new(|index| Entry {
     module: "matmul/row",

@@ -342,6 +342,15 @@ mod tests {
         assert_eq!(chosen(1024, 1024, 1024).0, "64x128");
     }
 
+    /// What the conformance suite has several tiles a block of.
+    #[test]
+    fn batches_have_large_tiles() {
+        for k in [200, 392] {
+            let plan = fastest(&problem(72, 200, k, 260), 132, &CANDIDATES, ALONE).1;
+            assert_eq!(INSTANCES[plan.instance].name, "128x256", "k of {k}");
+        }
+    }
+
     #[test]
     fn the_large_factor_is_read_once() {
         assert_eq!(chosen(8192, 128, 8192).0, "64x128");
