@@ -9,15 +9,6 @@
 
 namespace tw {
 
-// For kernels whose tiles all leave at once.
-struct WgmmaPrompt {
-    static constexpr int PIECES = 0;
-    template <typename... Any>
-    __device__ __forceinline__ explicit WgmmaPrompt(const Any&...) {}
-    template <int PIECE>
-    __device__ __forceinline__ void leave() const {}
-};
-
 template <typename T, class Tile>
 struct WgmmaDeferred {
     static constexpr int PIECES = Tile::PIECES;
@@ -49,7 +40,7 @@ struct WgmmaDeferred {
     template <int PIECE>
     __device__ __forceinline__ void leave() {
         if (next != PIECE) return;
-        wgmma_store_piece(w, out, [&] { return work(); }, PIECE, [&](int pair) { return words[Tile::column(PIECE) / 16 + pair]; });
+        wgmma_store_piece(w, out, work(), PIECE, [&](int pair) { return words[Tile::column(PIECE) / 16 + pair]; });
         next = PIECE + 1;
     }
 };

@@ -39,9 +39,10 @@ struct WgmmaSums {
     // Whether registers are left for an output that is deferred.
     static constexpr bool SPARES = true;
 
-    template <class Tile, class Deferred = WgmmaPrompt>
+    // What was deferred of the tile before, if anything can be, leaves under the first stages.
+    template <class Tile, class... Deferred>
     __device__ __forceinline__ void operator()(float (&d)[Tile::N / 2], WgmmaWarp<Tile>& w, const WgmmaWork& work,
-                                               Deferred&& deferred = Deferred()) const {
+                                               Deferred&... deferred) const {
         auto multiply = [&](bool accumulate) {
             mbarrier_wait(w.full(w.ring.stage), w.ring.parity);
             uint32_t stage = w.buffer(w.ring.stage);
@@ -67,11 +68,13 @@ struct WgmmaSums {
             w.ring.advance();
             ++block;
         };
-        constexpr int PIECES = std::remove_reference_t<Deferred>::PIECES;
-        wgmma_for<PIECES>([&](auto piece) {
-            if (block < work.end) stage();
-            deferred.template leave<piece>();
-        });
+        auto stages_over = [&](auto& output) {
+            wgmma_for<Tile::PIECES>([&](auto piece) {
+                if (block < work.end) stage();
+                output.template leave<piece>();
+            });
+        };
+        (stages_over(deferred), ...);
         while (block < work.end) stage();
         wgmma_wait<0>();
         wgmma_pin(d);
@@ -256,7 +259,7 @@ __device__ __forceinline__ void wgmma_matmul(const WgmmaMaps& maps, const TwMatm
         if constexpr (Tile::CONSUMERS == 2) registers_acquire<Tile::MULTIPLYING_REGISTERS>();
         float d[N / 2];
         constexpr bool DEFERS = Tile::DEFERS && Sums::SPARES && Rescale::ENDING != WGMMA_EPILOGUE && sizeof(Out) == 2;
-        std::conditional_t<DEFERS, WgmmaDeferred<Out, Tile>, WgmmaPrompt> deferred(w, maps.out);
+        WgmmaDeferred<Out, Tile> deferred(w, maps.out);
 
         for (uint32_t index = first; index < items; index += step) {
             WgmmaWork work = wgmma_work(p, cluster, index, depth);

@@ -95,10 +95,11 @@ __device__ __forceinline__ void wgmma_read_narrow(uint32_t block, uint32_t warp,
     }
 }
 
-// Stages a piece of 64 x 64 values, of which narrow(i) are this thread's of the i-th 16 columns, and stores it as a box of the tile that
-// work_of() is. The next piece takes the other half of the staging.
-template <class Tile, typename WorkOf, typename Narrowed>
-__device__ __forceinline__ void wgmma_store_piece(WgmmaWarp<Tile>& w, const TensorMap& out, WorkOf work_of, int piece, Narrowed narrow) {
+// Stages a piece of 64 x 64 values, of which narrow(i) are this thread's of the i-th 16 columns, and stores it as a box of the tile.
+// The next piece takes the other half of the staging.
+template <class Tile, typename Narrowed>
+__device__ __forceinline__ void wgmma_store_piece(WgmmaWarp<Tile>& w, const TensorMap& out, const WgmmaWork& work, int piece,
+                                                  Narrowed narrow) {
     uint32_t half = w.staging() + w.turn * (Tile::STAGING_BYTES / 2);
     w.turn ^= 1;
     if (w.stores()) tma_store_wait_read<1>();
@@ -108,7 +109,6 @@ __device__ __forceinline__ void wgmma_store_piece(WgmmaWarp<Tile>& w, const Tens
     tma_store_fence();
     w.await_group();
     if (!w.stores()) return;
-    WgmmaWork work = work_of();
     int m = int(work.m) * Tile::M + int(w.consumer) * 64, n = int(work.n) * Tile::N + Tile::column(piece);
     tma_store(out, half, n, m, int(work.inner), int(work.outer));
 }
@@ -119,7 +119,7 @@ __device__ __forceinline__ void wgmma_store(const float (&d)[Tile::N / 2], Wgmma
 #pragma unroll
     for (int piece = 0; piece < Tile::PIECES; ++piece) {
         const float* from = d + Tile::column(piece) / 2;
-        wgmma_store_piece(w, out, [&] { return work; }, piece, [&](int pair) { return wgmma_narrow<T>(from + 8 * pair); });
+        wgmma_store_piece(w, out, work, piece, [&](int pair) { return wgmma_narrow<T>(from + 8 * pair); });
     }
 }
 
@@ -214,7 +214,7 @@ __device__ __forceinline__ void wgmma_finish(const float (&d)[Tile::N / 2], Wgmm
             wgmma_read_narrow<T>(w.buffer(of_c.stage) + within, w.warp, w.lane,
                                  [&](int i, float x) { values[i] = fused(beta, x, values[i]); });
         }
-        wgmma_store_piece(w, out, [&] { return work; }, piece, [&](int pair) { return wgmma_narrow<T>(values + 8 * pair); });
+        wgmma_store_piece(w, out, work, piece, [&](int pair) { return wgmma_narrow<T>(values + 8 * pair); });
         if (last && p.boxed & TW_BOXED_MULTIPLY) w.release(of_multiply.stage);
         if (last && p.boxed & TW_BOXED_C) w.release(of_c.stage);
     }

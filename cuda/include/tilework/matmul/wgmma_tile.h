@@ -40,7 +40,7 @@ struct WgmmaTile {
     static constexpr int HELD = HELD_MOST < 2 ? HELD_MOST : PIECES < 2 ? PIECES : 2;
     // For each consumer a piece of the output of 64 x 64 in f32, or two in 16 bits.
     static constexpr uint32_t STAGING_BYTES = 64 * 64 * 4;
-    // Of 227 KiB, what the staging, the barriers, the alignment of the buffers and wgmma_deferred.h leave, but no more than eight stages.
+    // Of 227 KiB, what the staging, the barriers, the alignment of the buffers and what is deferred leave, but no more than eight stages.
     static constexpr int FITTING = int((227 * 1024 - 2048 - CONSUMERS * STAGING_BYTES) / STAGE_BYTES);
     static constexpr int STAGES = FITTING < 8 ? FITTING : 8;
     static constexpr uint32_t BARRIERS = STAGES * STAGE_BYTES + CONSUMERS * STAGING_BYTES;

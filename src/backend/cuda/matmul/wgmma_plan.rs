@@ -32,7 +32,7 @@ pub(super) const fn row(dtype: DType) -> u32 {
     2 * ROW / dtype.size() as u32
 }
 
-/// What a block can have, less the alignment of its buffers and room for its barriers.
+/// What a block can have, less the alignment of its buffers and room for its barriers and for the places of deferred outputs.
 const SHARED: u32 = (227 << 10) - 2048;
 const MOST_STAGES: u32 = 8;
 /// Blocks of a launch whose tiles are split, which have one grid index each.
