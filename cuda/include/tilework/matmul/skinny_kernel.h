@@ -4,7 +4,8 @@
 // time lies together. The tensor memory accelerator fills a ring of stages ahead of the arithmetic; one thread refills a stage as
 // soon as all warps have read it. The weights are the wide factor of the tensor cores' product and the few rows its narrow one, so
 // hardly anything is multiplied for nothing: four warps have 32 columns each. Exact f32 has no tensor cores: there each of eight
-// warps has all columns, four a lane, at every eighth group of four k. (8-bit floats: skinny_fp8.h.)
+// warps has all columns, four a lane, at every eighth group of four k. For sixteen rows that reads too much from shared memory, so a lane
+// has eight of 64 columns, and two warps a stage. (8-bit floats: skinny_fp8.h.)
 //
 // At the end each block sends every other one of its cluster the sums that it is to finish. They are added in order of rank, so
 // the result is the same in every run.
@@ -33,8 +34,10 @@ struct SkinnyShape {
     static constexpr int STAGES = (ROWS <= 16 ? 5 : 4) * (128 / N);
     // Elements along k of a stage.
     static constexpr int K = 128 / SKINNY_BYTES<T>;
-    // Warps with tensor cores share the columns of a stage, f32 ones its depth.
-    static constexpr int WARPS = IS_F32 ? 8 : 4;
+    // Warps with tensor cores share the columns of a stage, f32 ones its depth. Two are enough for 64 columns, and take turns with the others.
+    static constexpr int WARPS = IS_F32 && N == 128 ? 8 : 4;
+    static constexpr int TURNS = IS_F32 && N == 64 ? 2 : 1;
+    static constexpr int READERS = WARPS / TURNS;
     static constexpr int THREADS = 32 * WARPS;
     static constexpr uint32_t WEIGHT_BYTES = N * 128;
     static constexpr uint32_t STAGE_BYTES = WEIGHT_BYTES + (ROWS + 7) / 8 * 1024;
@@ -43,7 +46,8 @@ struct SkinnyShape {
     static constexpr uint32_t RECEIVED = STAGES * STAGE_BYTES;
     static constexpr uint32_t BARRIERS = RECEIVED + ROWS * N * 4 + 8 * 16;
     static constexpr uint32_t SHARED_BYTES = 1024 + BARRIERS + 16 * STAGES + 16;
-    static_assert((IS_F32 ? 8 : 1) * ROWS * PITCH * 4 <= STAGES * STAGE_BYTES, "the sums fit where the ring was");
+    static_assert((IS_F32 ? WARPS : 1) * ROWS * PITCH * 4 <= STAGES * STAGE_BYTES, "the sums fit where the ring was");
+    static_assert(STAGES % TURNS == 0, "a stage has the same readers in every round");
 };
 
 __device__ __forceinline__ float4 load_shared(uint32_t at) {
@@ -140,12 +144,77 @@ struct SkinnySums<float, W, ROWS, 128> {
     }
 
     template <int PITCH>
-    __device__ __forceinline__ void store(float* to, uint32_t part, uint32_t lane) const {
-        to += part * (ROWS * PITCH);
+    __device__ __forceinline__ void store(float* to, uint32_t warp, uint32_t lane) const {
+        to += warp * (ROWS * PITCH);
 #pragma unroll
         for (int m = 0; m < ROWS; ++m) {
 #pragma unroll
             for (int i = 0; i < 4; ++i) to[m * PITCH + (W == K_MAJOR ? lane + 32 * i : 4 * lane + i)] = sums[m][i];
+        }
+    }
+};
+
+// Those of f32 for sixteen rows: 64 columns, eight a lane. The four lanes of the same columns have four k each of every stage.
+template <Major W>
+struct SkinnySums<float, W, 16, 64> {
+    float sums[16][8] = {};
+
+    __device__ __forceinline__ void add(uint32_t stage, uint32_t part, uint32_t lane) {
+        uint32_t octet = lane % 8, group = 4 * part + lane / 8;
+        // w[i][k]: column i of the lane's eight.
+        float w[8][4];
+#pragma unroll
+        for (int i = 0; i < 8; ++i) {
+            if constexpr (W == K_MAJOR) {
+                float4 x = load_shared(stage + (octet + 8 * i) * 128 + ((group ^ octet) << 4));
+                w[i][0] = x.x, w[i][1] = x.y, w[i][2] = x.z, w[i][3] = x.w;
+            } else {
+                uint32_t k = 4 * group + i % 4;
+                float4 x = load_shared(stage + i / 4 * 4096 + k * 128 + ((octet ^ (k & 7)) << 4));
+                int first = i / 4 * 4;
+                w[first][i % 4] = x.x, w[first + 1][i % 4] = x.y, w[first + 2][i % 4] = x.z, w[first + 3][i % 4] = x.w;
+            }
+        }
+#pragma unroll
+        for (int m = 0; m < 16; ++m) {
+            float4 x = load_shared(stage + 64 * 128 + m * 128 + ((group ^ (m & 7)) << 4));
+#pragma unroll
+            for (int i = 0; i < 8; ++i) sums[m][i] = ::fma(w[i][0], x.x, sums[m][i]);
+#pragma unroll
+            for (int i = 0; i < 8; ++i) sums[m][i] = ::fma(w[i][1], x.y, sums[m][i]);
+#pragma unroll
+            for (int i = 0; i < 8; ++i) sums[m][i] = ::fma(w[i][2], x.z, sums[m][i]);
+#pragma unroll
+            for (int i = 0; i < 8; ++i) sums[m][i] = ::fma(w[i][3], x.w, sums[m][i]);
+        }
+    }
+
+    // Of two lanes each gives the other the rows that it does not keep.
+    template <int KEPT>
+    __device__ __forceinline__ void share(uint32_t lane, uint32_t other) {
+        bool upper = lane & other;
+#pragma unroll
+        for (int m = 0; m < KEPT; ++m) {
+#pragma unroll
+            for (int i = 0; i < 8; ++i) {
+                float given = upper ? sums[m][i] : sums[m + KEPT][i], kept = upper ? sums[m + KEPT][i] : sums[m][i];
+                sums[m][i] = kept + __shfl_xor_sync(~0u, given, other);
+            }
+        }
+    }
+
+    template <int PITCH>
+    __device__ __forceinline__ void store(float* to, uint32_t warp, uint32_t lane) {
+        share<8>(lane, 16);
+        share<4>(lane, 8);
+        to += (warp * 16 + lane / 16 * 8 + lane / 8 % 2 * 4) * PITCH;
+        uint32_t octet = lane % 8;
+#pragma unroll
+        for (int m = 0; m < 4; ++m) {
+#pragma unroll
+            for (int i = 0; i < 8; ++i) {
+                to[m * PITCH + (W == K_MAJOR ? octet + 8 * i : i / 4 * 32 + 4 * octet + i % 4)] = sums[m][i];
+            }
         }
     }
 };
@@ -166,7 +235,7 @@ struct SkinnyFinish {
 template <typename T, Major W, int ROWS, int N, class Finish>
 __device__ __forceinline__ void skinny_matmul(const TensorMap& weights, const TensorMap& rows, const TwMatmul& p, Finish finish) {
     using Shape = SkinnyShape<T, ROWS, N>;
-    constexpr int STAGES = Shape::STAGES, WARPS = Shape::WARPS, PITCH = Shape::PITCH;
+    constexpr int STAGES = Shape::STAGES, WARPS = Shape::WARPS, TURNS = Shape::TURNS, READERS = Shape::READERS, PITCH = Shape::PITCH;
     extern __shared__ char dynamic_shared[];
     uint32_t shared = (shared_address(dynamic_shared) + 1023) & ~1023u;
     auto full = [&](uint32_t stage) { return shared + Shape::BARRIERS + 16 * stage; };
@@ -190,7 +259,7 @@ __device__ __forceinline__ void skinny_matmul(const TensorMap& weights, const Te
         tma_prefetch(rows);
         for (int stage = 0; stage < STAGES; ++stage) {
             mbarrier_init(full(stage), 1);
-            mbarrier_init(empty(stage), WARPS);
+            mbarrier_init(empty(stage), Shape::READERS);
         }
         mbarrier_init(received, 1);
         mbarrier_init_fence();
@@ -217,28 +286,32 @@ __device__ __forceinline__ void skinny_matmul(const TensorMap& weights, const Te
         tma_load(to + Shape::WEIGHT_BYTES, rows, arrived, k, 0, x_inner, x_outer);
     };
     wait_to_read(p.ahead);
-    // Where stages are short, electing a thread costs more than it saves.
-    auto loads = [&] { return N == 128 ? warp == 0 && elect_one() : threadIdx.x == 0; };
+    uint32_t turn = TURNS == 1 ? 0 : warp / READERS, reader = warp % READERS;
+    // A thread of those that take turns at the same stages fills them. Where stages are short, electing one costs more than it saves.
+    auto loads = [&] { return reader == 0 && (N == 128 ? elect_one() : lane == 0); };
     if (loads()) {
 #pragma unroll 1
-        for (uint32_t block = 0; block < min(count, uint32_t(STAGES)); ++block) load(block, block);
+        for (uint32_t block = turn; block < min(count, uint32_t(STAGES)); block += TURNS) load(block, block);
     }
     __syncwarp();
     finish.begin();
     RingPosition<STAGES> ring;
+    if (TURNS > 1 && turn) ring.advance();
     uint32_t last = 0, last_parity = 0;
-    for (uint32_t block = 0; block < count; ++block, ring.advance()) {
+    for (uint32_t block = turn; block < count; block += TURNS) {
         // The stage before this one is filled again.
-        if (block > 0 && block - 1 + STAGES < count && loads()) {
+        if (block >= TURNS && block - TURNS + STAGES < count && loads()) {
             mbarrier_wait(empty(last), last_parity);
-            load(block - 1 + STAGES, last);
+            load(block - TURNS + STAGES, last);
         }
         __syncwarp();
         mbarrier_wait(full(ring.stage), ring.parity);
-        sums.add(shared + ring.stage * Shape::STAGE_BYTES, warp, lane);
+        sums.add(shared + ring.stage * Shape::STAGE_BYTES, reader, lane);
         __syncwarp();
         if (lane == 0) mbarrier_arrive(empty(ring.stage));
         last = ring.stage, last_parity = ring.parity;
+#pragma unroll
+        for (int i = 0; i < TURNS; ++i) ring.advance();
     }
     // All stages have been read: the sums take their place.
     __syncthreads();

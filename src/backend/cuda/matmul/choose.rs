@@ -7,7 +7,6 @@ use super::choose_wide::{choose_f32, choose_f64};
 use super::problem::Problem;
 use super::wgmma_plan::{Plan, plan};
 use super::{burst, row, skinny};
-use crate::backend::Precision;
 use crate::backend::cuda::abi::TwMatrix;
 use crate::dtype::DType;
 
@@ -163,15 +162,12 @@ fn skinny(problem: &Problem, gpu: &Gpu) -> Option<Choice> {
     if !gpu.has_skinny || rows > skinny::most_rows(problem.dtype) || !can_box(problem) {
         return None;
     }
-    if problem.precision == Precision::Tf32 && gpu.has_tf32 && rows > FEW_ROWS {
-        return None;
-    }
     // The rows are read along k alone.
     let transpose = p.m > p.n;
     let along_k = if transpose { p.b.row == 1 } else { p.a.column == 1 };
     // Many rows of f32 take their arithmetic.
     let least = if problem.dtype == DType::F32 && rows > FEW_ROWS { 2 } else { 1 };
-    let blocks = columns.div_ceil(skinny::COLUMNS.into()) * batch(problem);
+    let blocks = columns.div_ceil(skinny::columns(problem.dtype, rows).into()) * batch(problem);
     let stages = p.k.div_ceil(skinny::depth(problem.dtype).into());
     let shared = share_depth(blocks, stages, least, gpu.multiprocessors);
     shared.filter(|_| along_k).map(|cluster| Choice::Skinny { transpose, cluster })
@@ -219,6 +215,7 @@ fn is_boxable(dtype: DType, x: &TwMatrix, [rows, columns]: [u64; 2]) -> bool {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::backend::Precision;
     use crate::backend::cuda::abi::TwMatmul;
 
     pub(in super::super) const H200: Gpu = Gpu {
@@ -324,13 +321,13 @@ pub(super) mod tests {
         let skinny = |cluster| Some(Choice::Skinny { transpose: false, cluster });
         for (dtype, most) in [(DType::BF16, 32), (DType::F16, 32), (DType::F32, 16)] {
             for rows in [1, 2, 16, most] {
-                let least = if dtype == DType::F32 && rows > 4 { 2 } else { 1 };
-                assert_eq!(chosen(dtype, rows, 1024, 4096), skinny(8), "8 blocks of 128 columns");
-                assert_eq!(chosen(dtype, rows, 2048, 4096), skinny(6), "16 blocks");
-                assert_eq!(chosen(dtype, rows, 4096, 4096), skinny(3), "32 blocks");
-                assert_eq!(chosen(dtype, rows, 8192, 8192), skinny(2), "64 blocks");
-                assert_eq!(chosen(dtype, rows, 14336, 4096), skinny(least), "112 blocks");
-                assert_eq!(chosen(dtype, rows, 32768, 4096), skinny(least), "256 blocks");
+                // Many rows of f32 have blocks of 64 columns instead of 128.
+                let many = dtype == DType::F32 && rows > 4;
+                let expected = if many { [6, 3, 2, 2, 2, 2] } else { [8, 6, 3, 2, 1, 1] };
+                let shapes = [[1024, 4096], [2048, 4096], [4096, 4096], [8192, 8192], [14336, 4096], [32768, 4096]];
+                for ([columns, k], cluster) in shapes.into_iter().zip(expected) {
+                    assert_eq!(chosen(dtype, rows, columns, k), skinny(cluster), "{dtype:?}, {rows} x {columns} x {k}");
+                }
             }
             assert!(!matches!(chosen(dtype, most + 1, 4096, 4096), Some(Choice::Skinny { .. })));
             assert!(!matches!(chosen(dtype, 16, 64, 65536), Some(Choice::Skinny { .. })), "eight blocks are too few");

@@ -9,8 +9,6 @@ use crate::backend::cuda::tensor_map::{Reads, Swizzle};
 use crate::dtype::DType;
 use crate::error::Result;
 
-/// Columns of a block.
-pub(super) const COLUMNS: u32 = 128;
 /// Bytes of a line of shared memory.
 const LINE: u32 = 128;
 
@@ -42,20 +40,21 @@ pub(super) fn most_rows(dtype: DType) -> u64 {
     if module(dtype).is_some() { rows_of(dtype)[2].into() } else { 0 }
 }
 
+/// Columns of a block of the kernel for so many rows: many rows of f32 are added up by fewer threads, with more sums each.
+pub(super) fn columns(dtype: DType, rows: u64) -> u32 {
+    if dtype == DType::F32 && rows > ROWS_F32[1].into() { 64 } else { 128 }
+}
+
 /// Elements along k of a stage.
 pub(super) fn depth(dtype: DType) -> u32 {
     LINE / dtype.size() as u32
 }
 
-/// Stages of the ring, as SkinnyShape in `cuda/include/tilework/matmul/skinny_kernel.h` has them.
-fn stages(rows: u32) -> u32 {
-    if rows <= 16 { 5 } else { 4 }
-}
-
-/// Dynamic shared memory, as SkinnyShape lays it out.
-fn shared_bytes(rows: u32) -> u32 {
-    let stage = COLUMNS * LINE + rows.div_ceil(8) * 8 * LINE;
-    1024 + stages(rows) * (stage + 16) + rows * COLUMNS * 4 + 8 * 16 + 16
+/// Dynamic shared memory, as SkinnyShape in `cuda/include/tilework/matmul/skinny_kernel.h` lays it out.
+fn shared_bytes(rows: u32, columns: u32) -> u32 {
+    let stages = (if rows <= 16 { 5 } else { 4 }) * (128 / columns);
+    let stage = columns * LINE + rows.div_ceil(8) * 8 * LINE;
+    1024 + stages * (stage + 16) + rows * columns * 4 + 8 * 16 + 16
 }
 
 /// Launches the instance for the rows of the narrow factor and the layout of the wide one, which is `b`, or `a` where the product is
@@ -71,23 +70,22 @@ pub(super) fn launch(cuda: &Cuda, problem: &Problem, transpose: bool, cluster: u
         return cuda.unsupported(OP, problem.dtype, "it has no kernel for so many rows");
     };
     let rows = rows_of(problem.dtype)[index];
-    let (parameters, tiles) = tiled(&problem, rows.into(), COLUMNS.into());
+    let columns = columns(problem.dtype, rows.into());
+    let (parameters, tiles) = tiled(&problem, rows.into(), columns.into());
     let by_columns = Direction::of(&parameters.b) == Direction::ColumnMajor;
     let kernel = KERNELS.get(cuda, OP, dtype * 6 + index * 2 + usize::from(by_columns))?;
 
     let line = LINE / problem.dtype.size() as u32;
     let [m, n, k] = [parameters.m, parameters.n, parameters.k];
-    let weights_lines = if by_columns { COLUMNS } else { line };
+    let weights_lines = if by_columns { columns } else { line };
     let swizzle = Swizzle::CU_TENSOR_MAP_SWIZZLE_128B;
     let weights = problem.boxes(&parameters.b, [k, n], [weights_lines, line], swizzle);
     let weights = cuda.tensor_map_for(OP, &weights, Reads::Once)?;
     let a = cuda.tensor_map(OP, &problem.boxes(&parameters.a, [m, k], [rows, line], swizzle))?;
     let is_f32 = problem.dtype == DType::F32;
-    let shared = if is_f32 && cluster > 2 { shared_bytes(rows).max(ALONE) } else { shared_bytes(rows) };
-    let launch = Launch::linear(kernel, tiles * cluster, if is_f32 { 256 } else { 128 })
-        .shared(shared)
-        .cluster([cluster, 1, 1])
-        .dependent();
+    let shared = shared_bytes(rows, columns).max(if is_f32 && cluster > 2 { ALONE } else { 0 });
+    let threads = if is_f32 && columns == 128 { 256 } else { 128 };
+    let launch = Launch::linear(kernel, tiles * cluster, threads).shared(shared).cluster([cluster, 1, 1]).dependent();
     // SAFETY: the entry takes two maps and one TwMatmul, and as much shared memory as its buffers need; maps reach what the
     // operands' shapes reach, and so do the pointers and strides that the epilogue reads and writes with. `access` is
     // of the same parameters, and the kernel writes after `wait_to_write`.
