@@ -13,6 +13,9 @@ use crate::backend::Activation;
 use crate::dtype::{DType, Scalar};
 use crate::layout::{Dims, Layout, Loops, Order, Strides, collapse};
 
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod cut;
 mod gemm;
 mod panels;
 mod real;

@@ -4,9 +4,13 @@
 //! vectors of `b` are loaded once and multiplied by each row's element of `a`. A block takes [`DEPTH`] steps and is then added to
 //! the tile, in every case: so an element's bits depend on the values along k alone, not on shapes, strides, tiles or threads.
 //!
-//! `b` is read in panels as wide as a block, which may have been packed (see [`panels`](super::panels)), `a` by rows or by columns.
+//! `b` is read in panels as wide as a block and `a` in groups of rows as high as one, as they lie or packed (see
+//! [`panels`](super::panels)).
 
 use pulp::{Simd, WithSimd};
+
+#[cfg(target_arch = "x86_64")]
+use super::avx512;
 
 /// Steps of k that are added up in registers: a panel of `b` of this depth stays in the nearest cache.
 pub const DEPTH: usize = 256;
@@ -18,10 +22,22 @@ pub trait Lanes: Copy + Default + Send + Sync + bytemuck::Pod {
     fn splat<S: Simd>(simd: S, x: Self) -> Self::Vector<S>;
     fn multiply_add<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>, c: Self::Vector<S>) -> Self::Vector<S>;
     fn sum<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+
+    /// The sums of a block of `ROWS`, if there is machine code for it: of `steps` products of a column of `a` and two vectors of `b`.
+    ///
+    /// # Safety
+    /// There must be a step, and what the products are of must be valid for reads.
+    unsafe fn machine<S: Simd, const ROWS: usize>(
+        simd: S,
+        a: Matrix<Self>,
+        b: *const Self,
+        b_step: isize,
+        steps: usize,
+    ) -> Option<[[Self::Vector<S>; 2]; ROWS]>;
 }
 
 macro_rules! lanes {
-    ($t:ty, $vector:ident, $splat:ident, $multiply_add:ident, $add:ident) => {
+    ($t:ty, $vector:ident, $splat:ident, $multiply_add:ident, $add:ident, $machine:ident) => {
         impl Lanes for $t {
             type Vector<S: Simd> = S::$vector;
 
@@ -37,11 +53,28 @@ macro_rules! lanes {
             fn sum<S: Simd>(simd: S, a: S::$vector, b: S::$vector) -> S::$vector {
                 simd.$add(a, b)
             }
+            #[inline(always)]
+            #[allow(unused_variables, reason = "other processors have no such code")]
+            unsafe fn machine<S: Simd, const ROWS: usize>(
+                _: S,
+                a: Matrix<$t>,
+                b: *const $t,
+                b_step: isize,
+                steps: usize,
+            ) -> Option<[[S::$vector; 2]; ROWS]> {
+                #[cfg(target_arch = "x86_64")]
+                if ROWS == avx512::ROWS && size_of::<S::$vector>() == 64 {
+                    // SAFETY: the caller vouches for what is read. Vectors of 64 bytes are those of AVX-512, so that the processor
+                    // has it, and the types of the sums differ in name only.
+                    return Some(unsafe { std::mem::transmute_copy(&avx512::$machine(a, b, b_step, steps)) });
+                }
+                None
+            }
         }
     };
 }
-lanes!(f32, f32s, splat_f32s, mul_add_e_f32s, add_f32s);
-lanes!(f64, f64s, splat_f64s, mul_add_e_f64s, add_f64s);
+lanes!(f32, f32s, splat_f32s, mul_add_e_f32s, add_f32s, sums_f32);
+lanes!(f64, f64s, splat_f64s, mul_add_e_f64s, add_f64s, sums_f64);
 
 /// Rows of a block: with the two vectors of each, what the registers hold beside the operands.
 const fn block_rows<S: Simd>() -> usize {
@@ -83,8 +116,10 @@ pub struct Multiply<T> {
     pub rows: usize,
     pub columns: usize,
     pub steps: usize,
-    /// One of its strides is 1.
+    /// Within a group one of its strides is 1.
     pub a: Matrix<T>,
+    /// From a group of as many rows of `a` as a block has to the next.
+    pub a_group: isize,
     pub b: *const T,
     /// From a step to the next, and from a panel to the next.
     pub b_strides: [isize; 2],
@@ -146,46 +181,62 @@ impl<T: Lanes> Multiply<T> {
     #[inline(always)]
     unsafe fn block<S: Simd, const ROWS: usize>(&self, simd: S, row: usize, column: usize) {
         let panel = column / block_columns::<T, S>();
-        // SAFETY: `run`'s caller vouches for the matrices.
+        let (group, within) = (row / block_rows::<S>(), row % block_rows::<S>());
+        let start = self.a.start.wrapping_offset(group as isize * self.a_group + within as isize * self.a.row);
+        let a = Matrix { start, ..self.a };
+        let b = self.b.wrapping_offset(panel as isize * self.b_strides[1]);
+        // SAFETY: `run`'s caller vouches for the matrices, of which these are parts.
         unsafe {
-            let b = self.b.offset(panel as isize * self.b_strides[1]);
-            let ([a_row, a_column], at) = ([self.a.row, self.a.column], [row, column]);
-            // The stride that is a constant is one to the compiler, too.
-            if a_column == 1 {
-                let a = self.a.start.offset(row as isize * a_row);
-                self.columns_of_a::<S, ROWS>(simd, a, [a_row, 1], b, at);
-            } else {
-                self.columns_of_a::<S, ROWS>(simd, self.a.start.add(row), [1, a_column], b, at);
-            }
+            let sums = match T::machine::<S, ROWS>(simd, a, b, self.b_strides[0], self.steps) {
+                Some(sums) => sums,
+                // The stride that is a constant is one to the compiler, too.
+                None if a.column == 1 => self.sums::<S, ROWS>(simd, a.start, [a.row, 1], b),
+                None => self.sums::<S, ROWS>(simd, a.start, [1, a.column], b),
+            };
+            self.put(simd, sums, [row, column]);
         }
     }
 
     #[inline(always)]
-    unsafe fn columns_of_a<S: Simd, const ROWS: usize>(
+    unsafe fn sums<S: Simd, const ROWS: usize>(
         &self,
         simd: S,
         mut a: *const T,
         [a_row, a_column]: [isize; 2],
         mut b: *const T,
-        [row, column]: [usize; 2],
-    ) {
+    ) -> [[T::Vector<S>; 2]; ROWS] {
         let lanes = block_columns::<T, S>() / 2;
         let mut sums = [[T::splat(simd, T::default()); 2]; ROWS];
-        // SAFETY: `run`'s caller vouches for the matrices.
-        unsafe {
-            for _ in 0..self.steps {
+        for _ in 0..self.steps {
+            // SAFETY: `run`'s caller vouches for the matrices.
+            unsafe {
                 let vectors = [0, 1].map(|j| b.add(j * lanes).cast::<T::Vector<S>>().read_unaligned());
                 for (i, sums) in sums.iter_mut().enumerate() {
                     let x = T::splat(simd, *a.offset(i as isize * a_row));
                     sums[0] = T::multiply_add(simd, x, vectors[0], sums[0]);
                     sums[1] = T::multiply_add(simd, x, vectors[1], sums[1]);
                 }
-                a = a.wrapping_offset(a_column);
-                b = b.wrapping_offset(self.b_strides[0]);
             }
-            for (i, sums) in sums.into_iter().enumerate() {
-                for (j, sum) in sums.into_iter().enumerate() {
-                    let at = |rows: &Rows<T>| rows.at(row + i, column + j * lanes).cast::<T::Vector<S>>();
+            a = a.wrapping_offset(a_column);
+            b = b.wrapping_offset(self.b_strides[0]);
+        }
+        sums
+    }
+
+    /// Adds a block's sums to those before and puts them where they go.
+    #[inline(always)]
+    unsafe fn put<S: Simd, const ROWS: usize>(
+        &self,
+        simd: S,
+        sums: [[T::Vector<S>; 2]; ROWS],
+        [row, column]: [usize; 2],
+    ) {
+        let lanes = block_columns::<T, S>() / 2;
+        for (i, sums) in sums.into_iter().enumerate() {
+            for (j, sum) in sums.into_iter().enumerate() {
+                let at = |rows: &Rows<T>| rows.at(row + i, column + j * lanes).cast::<T::Vector<S>>();
+                // SAFETY: `run`'s caller vouches for both.
+                unsafe {
                     let before = (!self.first).then(|| at(&self.sums).read_unaligned());
                     at(&self.to).write_unaligned(before.map_or(sum, |before| T::sum(simd, before, sum)));
                 }

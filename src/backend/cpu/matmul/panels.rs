@@ -1,16 +1,17 @@
-//! Panels of the right factor of a product: as many columns as a block has, the elements of a step beside each other.
+//! Panels: as many columns of a matrix as a block has, or as many rows of the transposed, the elements of a step beside each other.
 //!
 //! [`gemm`](super::gemm) reads a packed panel straight on, and from the nearest cache, whatever the strides of the matrix were.
 
 use pulp::{Simd, WithSimd};
 
-use super::gemm::{Lanes, Matrix, block_columns};
+use super::gemm::{Lanes, Matrix};
 
-/// Packs a part of `b` as panels, the last of them filled up with zeros.
+/// Packs a matrix of `steps` by `columns` as panels of some `width`, the last of them filled up with zeros.
 pub struct Panels<'a, T> {
     pub matrix: Matrix<T>,
     pub steps: usize,
     pub columns: usize,
+    pub width: usize,
     /// As long as the steps times the columns of all panels.
     pub out: &'a mut [T],
 }
@@ -28,8 +29,7 @@ impl<T: Lanes> WithSimd for Panels<'_, T> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let Panels { matrix, steps, columns, out } = self;
-        let width = block_columns::<T, S>();
+        let Panels { matrix, steps, columns, width, out } = self;
         let mut done = 0;
         if matrix.column == 1 {
             done = columns / width;
@@ -38,7 +38,9 @@ impl<T: Lanes> WithSimd for Panels<'_, T> {
                 match width {
                     32 => side_by_side::<T, 32>(matrix.start, matrix.row, steps, done, out),
                     16 => side_by_side::<T, 16>(matrix.start, matrix.row, steps, done, out),
+                    12 => side_by_side::<T, 12>(matrix.start, matrix.row, steps, done, out),
                     8 => side_by_side::<T, 8>(matrix.start, matrix.row, steps, done, out),
+                    6 => side_by_side::<T, 6>(matrix.start, matrix.row, steps, done, out),
                     4 => side_by_side::<T, 4>(matrix.start, matrix.row, steps, done, out),
                     _ => done = 0,
                 }
@@ -52,10 +54,12 @@ impl<T: Lanes> WithSimd for Panels<'_, T> {
             unsafe {
                 match width {
                     _ if columns - column < width => edge(start, strides, columns - column, width, panel),
-                    32 => interleave::<T, 32>(start, strides, panel),
-                    16 => interleave::<T, 16>(start, strides, panel),
-                    8 => interleave::<T, 8>(start, strides, panel),
-                    4 => interleave::<T, 4>(start, strides, panel),
+                    32 => interleave::<T, 32, 4>(start, strides, panel),
+                    16 => interleave::<T, 16, 4>(start, strides, panel),
+                    12 => interleave::<T, 12, 4>(start, strides, panel),
+                    8 => interleave::<T, 8, 4>(start, strides, panel),
+                    6 => interleave::<T, 6, 2>(start, strides, panel),
+                    4 => interleave::<T, 4, 4>(start, strides, panel),
                     _ => edge(start, strides, width, width, panel),
                 }
             }
@@ -85,22 +89,20 @@ unsafe fn side_by_side<T: Lanes, const N: usize>(
     }
 }
 
-/// A panel of `N` columns, one step after the other.
+/// A panel of `N` columns, one step after the other. Squares of edge `EDGE`, a divisor of `N` and 16, are turned in registers.
 ///
 /// # Safety
 /// `start[p * strides[0] + i * strides[1]]` must be valid for reads for `i` below `N` and `p` below `out.len() / N`.
 #[inline(always)]
-unsafe fn interleave<T: Lanes, const N: usize>(start: *const T, strides: [isize; 2], out: &mut [T]) {
-    /// Edge of a square that is turned in registers.
-    const EDGE: usize = 4;
-    /// Steps that are turned of some rows before the next: a line of the cache, or two.
-    const TURN: usize = 4 * EDGE;
+unsafe fn interleave<T: Lanes, const N: usize, const EDGE: usize>(start: *const T, strides: [isize; 2], out: &mut [T]) {
+    /// Steps that are turned of some columns before the next: a line of the cache, or two.
+    const TURN: usize = 16;
     let at = |p: usize, i: usize| start.wrapping_offset(p as isize * strides[0] + i as isize * strides[1]);
     let (out, _) = out.as_chunks_mut::<N>();
     let mut done = 0;
     // SAFETY: the caller vouches for the elements.
     unsafe {
-        if strides[0] == 1 && N.is_multiple_of(EDGE) {
+        if strides[0] == 1 {
             let (turns, _) = out.as_chunks_mut::<TURN>();
             done = turns.len() * TURN;
             for (q, turn) in turns.iter_mut().enumerate() {
