@@ -196,6 +196,11 @@ fn exact_cases<A: TestElement + Float8, B: TestElement + Float8>(suite: &mut Sui
                 exact::<A, B>(ctx, &mut rng, left, right, [physical; 2], scales)?;
             }
         }
+        // More large tiles than a GPU has multiprocessors, which compute several each: what is kept of one while the next is under way.
+        if ctx.scaled(false, false, A::DTYPE == B::DTYPE) {
+            let physical = [Physical::Contiguous, Physical::Transposed];
+            exact::<A, B>(ctx, &mut rng, &[260, 72, 400], &[260, 400, 200], physical, [Scales::None; 2])?;
+        }
         Ok(())
     });
 }
