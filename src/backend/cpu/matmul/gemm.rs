@@ -64,8 +64,8 @@ macro_rules! lanes {
             ) -> Option<[[S::$vector; 2]; ROWS]> {
                 #[cfg(target_arch = "x86_64")]
                 if ROWS == avx512::ROWS && size_of::<S::$vector>() == 64 {
-                    // SAFETY: the caller vouches for what is read. Vectors of 64 bytes are those of AVX-512, so that the processor
-                    // has it, and the types of the sums differ in name only.
+                    // SAFETY: the caller vouches for what is read. `pulp::Arch` dispatches to vectors of 64 bytes only where it has
+                    // found AVX-512, and the types of the sums differ in name only.
                     return Some(unsafe { std::mem::transmute_copy(&avx512::$machine(a, b, b_step, steps)) });
                 }
                 None
