@@ -1,8 +1,8 @@
 // The product of a few rows with a matrix (sm_90a): what counts is that the matrix, the weights, comes from memory at full speed.
 //
 // A block owns 128 columns. The blocks of a cluster share k: they take turns at its stages of 128 bytes, so that what they read at a
-// time lies together. The tensor memory accelerator fills a ring of stages ahead of the arithmetic; one thread refills a stage as
-// soon as all warps have read it. The weights are the wide factor of the tensor cores' product and the few rows its narrow one, so
+// time lies together. The tensor memory accelerator fills a ring of stages ahead of the arithmetic; a thread of those that read a
+// stage refills it as soon as all of them have. The weights are the wide factor of the tensor cores' product and the few rows its narrow one, so
 // hardly anything is multiplied for nothing: four warps have 32 columns each. Exact f32 has no tensor cores: there each of eight
 // warps has all columns, four a lane, at every eighth group of four k. For sixteen rows that reads too much from shared memory, so a lane
 // has eight of 64 columns, and two warps a stage. (8-bit floats: skinny_fp8.h.)

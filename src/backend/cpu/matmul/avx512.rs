@@ -87,7 +87,7 @@ macro_rules! sums {
         /// The sums of `steps` products of twelve elements of `a` and two vectors of `b`, whose steps lie `b_step` elements apart.
         ///
         /// # Safety
-        /// There must be a step, and what the products are of must be valid for reads.
+        /// The processor must have AVX-512F, there must be a step, and what the products are of must be valid for reads.
         #[target_feature(enable = "avx512f")]
         pub unsafe fn $name(a: Matrix<$t>, b: *const $t, b_step: isize, steps: usize) -> [[$vector; 2]; ROWS] {
             let bytes = |elements: isize| elements * size_of::<$t>() as isize;

@@ -26,7 +26,7 @@ pub trait Lanes: Copy + Default + Send + Sync + bytemuck::Pod {
     /// The sums of a block of `ROWS`, if there is machine code for it: of `steps` products of a column of `a` and two vectors of `b`.
     ///
     /// # Safety
-    /// There must be a step, and what the products are of must be valid for reads.
+    /// `S` must be what [`pulp::Arch`] dispatched to, there must be a step, and what the products are of must be valid for reads.
     unsafe fn machine<S: Simd, const ROWS: usize>(
         simd: S,
         a: Matrix<Self>,
@@ -64,8 +64,8 @@ macro_rules! lanes {
             ) -> Option<[[S::$vector; 2]; ROWS]> {
                 #[cfg(target_arch = "x86_64")]
                 if ROWS == avx512::ROWS && size_of::<S::$vector>() == 64 {
-                    // SAFETY: the caller vouches for what is read. `pulp::Arch` dispatches to vectors of 64 bytes only where it has
-                    // found AVX-512, and the types of the sums differ in name only.
+                    // SAFETY: the caller vouches for what is read, and that `pulp::Arch` chose these vectors, which have 64 bytes
+                    // only where it has found AVX-512. The types of the sums differ in name only.
                     return Some(unsafe { std::mem::transmute_copy(&avx512::$machine(a, b, b_step, steps)) });
                 }
                 None
@@ -145,7 +145,7 @@ impl<T> Rows<T> {
 
 impl<T: Lanes> Multiply<T> {
     /// # Safety
-    /// The matrices and, unless this is the `first` time, the sums must be valid for reads and `to` for writes; nobody else may write
+    /// There must be a step, and within a group one stride of `a` must be 1. The matrices and, unless this is the `first` time, the sums must be valid for reads and `to` for writes; nobody else may write
     /// the former or access the latter meanwhile, and `a` and `b` lie outside `to`.
     pub unsafe fn run(self) {
         pulp::Arch::new().dispatch(self);
@@ -185,7 +185,7 @@ impl<T: Lanes> Multiply<T> {
         let start = self.a.start.wrapping_offset(group as isize * self.a_group + within as isize * self.a.row);
         let a = Matrix { start, ..self.a };
         let b = self.b.wrapping_offset(panel as isize * self.b_strides[1]);
-        // SAFETY: `run`'s caller vouches for the matrices, of which these are parts.
+        // SAFETY: `run`'s caller vouches for the matrices, of which these are parts, and that there is a step; `run` has dispatched.
         unsafe {
             let sums = match T::machine::<S, ROWS>(simd, a, b, self.b_strides[0], self.steps) {
                 Some(sums) => sums,

@@ -126,7 +126,8 @@ impl<S: Storage<Compute: Product + Lanes>> Plan<'_, S> {
                 let [sums, to] = [sums, to].map(|rows| Rows { start: rows.start.wrapping_add(column), ..rows });
                 let multiply = Multiply { rows, columns, steps, a, a_group, b, b_strides, sums, to, first: depth == 0 };
                 // SAFETY: the operation holds the locks, the layouts were checked, of which these are parts, and this task alone
-                // has the tile of the output, and a product of this many rows of this width.
+                // has the tile of the output, and a product of this many rows of this width. What is read in place lies in another
+                // buffer than the output's. As `depth` is below `k` there is a step.
                 unsafe { multiply.run() };
             };
             // Columns that do not fill a panel are packed in any case.
@@ -189,7 +190,8 @@ impl<T: Lanes> Factor<'_, T> {
             let matrix =
                 if self.input.in_place().is_some() { self.lie(at, shape) } else { self.convert(at, shape, stage) };
             let out = &mut to[column * steps..][..shape[1].next_multiple_of(width) * steps];
-            // SAFETY: the operation holds the locks, and `View::new` checked the layout, of which this is a part.
+            // SAFETY: the operation holds the locks, and `View::new` checked the layout, of which this is a part; or it is what was
+            // just converted into `stage`. `to` is other memory than both.
             unsafe { Panels { matrix, steps, columns: shape[1], width, out }.run() };
         }
     }
@@ -201,7 +203,8 @@ impl<T: Lanes> Factor<'_, T> {
         let matrix = if turned { self.matrix.transposed() } else { self.matrix };
         let (at, shape) = (turn(at), turn(shape));
         let to = to.get(shape[0] * shape[1]);
-        // SAFETY: as in `pack`.
+        // SAFETY: the operation holds the locks, `View::new` checked the layout, of which this is a part, and `to` is memory of the
+        // thread's own, as long as the part.
         unsafe { self.input.gather(&part(&matrix, self.offset, at, &shape), to) };
         let [row, column] = turn([shape[1], 1]);
         gemm::Matrix { start: to.as_ptr(), row: row as isize, column: column as isize }
