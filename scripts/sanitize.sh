@@ -78,9 +78,10 @@ check() {
 export -f check
 
 # Those that keep a record of every access are slow: the cases of a type at a time, many at once.
+groups=$(cases | cut -d/ -f1-3 | sort -u)
 for tool in "${tools[@]}"; do
-    if [ "$tool" = racecheck ] || [ "$tool" = initcheck ]; then
-        cases | cut -d/ -f1-3 | sort -u | sed "s|.*|$tool\n&/|"
+    if [[ $tool =~ ^(race|init)check$ && $groups == *$'\n'* ]]; then
+        sed "s|.*|$tool\n&/|" <<<"$groups"
     else
         printf '%s\n' "$tool" "$name"
     fi
