@@ -2,10 +2,10 @@
 //
 // A block owns 128 columns. The blocks of a cluster share k: they take turns at its stages of 128 bytes, so that what they read at a
 // time lies together. The tensor memory accelerator fills a ring of stages ahead of the arithmetic; a thread of those that read a
-// stage refills it as soon as all of them have. The weights are the wide factor of the tensor cores' product and the few rows its narrow one, so
-// hardly anything is multiplied for nothing: four warps have 32 columns each. Exact f32 has no tensor cores: there each of eight
-// warps has all columns, four a lane, at every eighth group of four k. For sixteen rows that reads too much from shared memory, so a lane
-// has eight of 64 columns, and two warps a stage. (8-bit floats: skinny_fp8.h.)
+// stage refills it as soon as all of them have. The weights are the wide factor of the tensor cores' product and the few rows its
+// narrow one, so hardly anything is multiplied for nothing: four warps have 32 columns each. Exact f32 has no tensor cores: there each
+// of eight warps has all columns, four a lane, at every eighth group of four k. For sixteen rows that reads too much from shared
+// memory, so a lane has eight of 64 columns, and two warps a stage. (8-bit floats: skinny_fp8.h.)
 //
 // At the end each block sends every other one of its cluster the sums that it is to finish. They are added in order of rank, so
 // the result is the same in every run.
@@ -110,6 +110,19 @@ struct SkinnySums {
     }
 };
 
+// A row's products of four k with some columns: w[i][k] is of column i.
+template <int COLUMNS>
+__device__ __forceinline__ void skinny_multiply(float (&sums)[COLUMNS], const float (&w)[COLUMNS][4], float4 x) {
+#pragma unroll
+    for (int i = 0; i < COLUMNS; ++i) sums[i] = ::fma(w[i][0], x.x, sums[i]);
+#pragma unroll
+    for (int i = 0; i < COLUMNS; ++i) sums[i] = ::fma(w[i][1], x.y, sums[i]);
+#pragma unroll
+    for (int i = 0; i < COLUMNS; ++i) sums[i] = ::fma(w[i][2], x.z, sums[i]);
+#pragma unroll
+    for (int i = 0; i < COLUMNS; ++i) sums[i] = ::fma(w[i][3], x.w, sums[i]);
+}
+
 // Those of f32: 128 columns, four a lane, by ROWS rows, at four k of each stage.
 template <Major W, int ROWS>
 struct SkinnySums<float, W, ROWS, 128> {
@@ -132,14 +145,7 @@ struct SkinnySums<float, W, ROWS, 128> {
 #pragma unroll
         for (int m = 0; m < ROWS; ++m) {
             float4 x = load_shared(stage + 128 * 128 + m * 128 + ((part ^ (m & 7)) << 4));
-#pragma unroll
-            for (int i = 0; i < 4; ++i) sums[m][i] = ::fma(w[i][0], x.x, sums[m][i]);
-#pragma unroll
-            for (int i = 0; i < 4; ++i) sums[m][i] = ::fma(w[i][1], x.y, sums[m][i]);
-#pragma unroll
-            for (int i = 0; i < 4; ++i) sums[m][i] = ::fma(w[i][2], x.z, sums[m][i]);
-#pragma unroll
-            for (int i = 0; i < 4; ++i) sums[m][i] = ::fma(w[i][3], x.w, sums[m][i]);
+            skinny_multiply(sums[m], w, x);
         }
     }
 
@@ -178,14 +184,7 @@ struct SkinnySums<float, W, 16, 64> {
 #pragma unroll
         for (int m = 0; m < 16; ++m) {
             float4 x = load_shared(stage + 64 * 128 + m * 128 + ((group ^ (m & 7)) << 4));
-#pragma unroll
-            for (int i = 0; i < 8; ++i) sums[m][i] = ::fma(w[i][0], x.x, sums[m][i]);
-#pragma unroll
-            for (int i = 0; i < 8; ++i) sums[m][i] = ::fma(w[i][1], x.y, sums[m][i]);
-#pragma unroll
-            for (int i = 0; i < 8; ++i) sums[m][i] = ::fma(w[i][2], x.z, sums[m][i]);
-#pragma unroll
-            for (int i = 0; i < 8; ++i) sums[m][i] = ::fma(w[i][3], x.w, sums[m][i]);
+            skinny_multiply(sums[m], w, x);
         }
     }
 

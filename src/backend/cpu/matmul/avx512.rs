@@ -13,46 +13,65 @@ use super::gemm::Matrix;
 /// Rows of a block.
 pub const ROWS: usize = 12;
 
+/// What a type is called in machine code.
+macro_rules! of {
+    (f32 bytes) => {
+        "4"
+    };
+    (f64 bytes) => {
+        "8"
+    };
+    (f32 one) => {
+        "ss"
+    };
+    (f64 one) => {
+        "sd"
+    };
+    (f32 all) => {
+        "ps"
+    };
+    (f64 all) => {
+        "pd"
+    };
+    (f32 memory) => {
+        "dword ptr "
+    };
+    (f64 memory) => {
+        "qword ptr "
+    };
+    (f32 repeated) => {
+        "{{1to16}}"
+    };
+    (f64 repeated) => {
+        "{{1to8}}"
+    };
+}
+
 /// The instructions of a row whose element, at `$at`, is an operand of its multiply-adds.
 macro_rules! own {
-    (f32, $at:expr, $x:literal, $y:literal) => {
-        own!("ps", "dword", "{{1to16}}", $at, $x, $y)
-    };
-    (f64, $at:expr, $x:literal, $y:literal) => {
-        own!("pd", "qword", "{{1to8}}", $at, $x, $y)
-    };
-    ($type:literal, $word:literal, $all:literal, $at:expr, $x:literal, $y:literal) => {
+    ($t:tt, $at:expr, $x:literal, $y:literal) => {
         concat!(
-            concat!("vfmadd231", $type, " ", $x, ", zmm24, ", $word, " ptr ", $at, $all, "\n"),
-            concat!("vfmadd231", $type, " ", $y, ", zmm25, ", $word, " ptr ", $at, $all),
+            concat!("vfmadd231", of!($t all), " ", $x, ", zmm24, ", of!($t memory), $at, of!($t repeated), "\n"),
+            concat!("vfmadd231", of!($t all), " ", $y, ", zmm25, ", of!($t memory), $at, of!($t repeated)),
         )
     };
 }
 
 /// Those of a row whose element is read once.
 macro_rules! splat {
-    (f32, $at:expr, $x:literal, $y:literal) => {
-        splat!("ss", "ps", "dword", $at, $x, $y)
-    };
-    (f64, $at:expr, $x:literal, $y:literal) => {
-        splat!("sd", "pd", "qword", $at, $x, $y)
-    };
-    ($one:literal, $type:literal, $word:literal, $at:expr, $x:literal, $y:literal) => {
+    ($t:tt, $at:expr, $x:literal, $y:literal) => {
         concat!(
-            concat!("vbroadcast", $one, " zmm26, ", $word, " ptr ", $at, "\n"),
-            concat!("vfmadd231", $type, " ", $x, ", zmm24, zmm26\n"),
-            concat!("vfmadd231", $type, " ", $y, ", zmm25, zmm26"),
+            concat!("vbroadcast", of!($t one), " zmm26, ", of!($t memory), $at, "\n"),
+            concat!("vfmadd231", of!($t all), " ", $x, ", zmm24, zmm26\n"),
+            concat!("vfmadd231", of!($t all), " ", $y, ", zmm25, zmm26"),
         )
     };
 }
 
 /// Where the element of a row is in a step of twelve beside each other.
 macro_rules! beside {
-    (f32, $row:literal) => {
-        concat!("[{a} + 4 * ", $row, "]")
-    };
-    (f64, $row:literal) => {
-        concat!("[{a} + 8 * ", $row, "]")
+    ($t:tt, $row:literal) => {
+        concat!("[{a} + ", of!($t bytes), " * ", $row, "]")
     };
 }
 

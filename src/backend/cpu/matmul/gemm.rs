@@ -27,7 +27,7 @@ pub trait Lanes: Copy + Default + Send + Sync + bytemuck::Pod {
     ///
     /// # Safety
     /// `S` must be what [`pulp::Arch`] dispatched to, there must be a step, and what the products are of must be valid for reads.
-    unsafe fn machine<S: Simd, const ROWS: usize>(
+    unsafe fn block_sums<S: Simd, const ROWS: usize>(
         simd: S,
         a: Matrix<Self>,
         b: *const Self,
@@ -55,7 +55,7 @@ macro_rules! lanes {
             }
             #[inline(always)]
             #[allow(unused_variables, reason = "other processors have no such code")]
-            unsafe fn machine<S: Simd, const ROWS: usize>(
+            unsafe fn block_sums<S: Simd, const ROWS: usize>(
                 _: S,
                 a: Matrix<$t>,
                 b: *const $t,
@@ -145,8 +145,9 @@ impl<T> Rows<T> {
 
 impl<T: Lanes> Multiply<T> {
     /// # Safety
-    /// There must be a step, and within a group one stride of `a` must be 1. The matrices and, unless this is the `first` time, the sums must be valid for reads and `to` for writes; nobody else may write
-    /// the former or access the latter meanwhile, and `a` and `b` lie outside `to`.
+    /// There must be a step, and within a group one stride of `a` must be 1. The matrices and, unless this is the `first` time, the
+    /// sums must be valid for reads and `to` for writes; nobody else may write the former or access the latter meanwhile, and `a`
+    /// and `b` lie outside `to`.
     pub unsafe fn run(self) {
         pulp::Arch::new().dispatch(self);
     }
@@ -187,7 +188,7 @@ impl<T: Lanes> Multiply<T> {
         let b = self.b.wrapping_offset(panel as isize * self.b_strides[1]);
         // SAFETY: `run`'s caller vouches for the matrices, of which these are parts, and that there is a step; `run` has dispatched.
         unsafe {
-            let sums = match T::machine::<S, ROWS>(simd, a, b, self.b_strides[0], self.steps) {
+            let sums = match T::block_sums::<S, ROWS>(simd, a, b, self.b_strides[0], self.steps) {
                 Some(sums) => sums,
                 // The stride that is a constant is one to the compiler, too.
                 None if a.column == 1 => self.sums::<S, ROWS>(simd, a.start, [a.row, 1], b),

@@ -93,9 +93,6 @@ impl Tile {
 /// Stages of k that a block of `skinny.rs` reads one after another without much loss.
 const FEW_STAGES: u64 = 8;
 
-/// Rows of f32 that take less arithmetic than memory.
-const FEW_ROWS: u64 = 4;
-
 /// Elements of a matrix that the kernel for one row reads as fast as any other.
 const ROW_ELEMENTS: u64 = 1 << 20;
 
@@ -165,9 +162,10 @@ fn skinny(problem: &Problem, gpu: &Gpu) -> Option<Choice> {
     // The rows are read along k alone.
     let transpose = p.m > p.n;
     let along_k = if transpose { p.b.row == 1 } else { p.a.column == 1 };
-    // Many rows of f32 take their arithmetic.
-    let least = if problem.dtype == DType::F32 && rows > FEW_ROWS { 2 } else { 1 };
-    let blocks = columns.div_ceil(skinny::columns(problem.dtype, rows).into()) * batch(problem);
+    let width = skinny::columns(problem.dtype, rows);
+    // Where blocks are narrow, because many rows of f32 take their arithmetic, two share k at least.
+    let least = if width < skinny::WIDEST { 2 } else { 1 };
+    let blocks = columns.div_ceil(width.into()) * batch(problem);
     let stages = p.k.div_ceil(skinny::depth(problem.dtype).into());
     let shared = share_depth(blocks, stages, least, gpu.multiprocessors);
     shared.filter(|_| along_k).map(|cluster| Choice::Skinny { transpose, cluster })

@@ -9,6 +9,8 @@ use crate::backend::cuda::tensor_map::{Reads, Swizzle};
 use crate::dtype::DType;
 use crate::error::Result;
 
+/// Columns of a block, unless so many rows of f32 go with them that fewer are faster.
+pub(super) const WIDEST: u32 = 128;
 /// Bytes of a line of shared memory.
 const LINE: u32 = 128;
 
@@ -42,7 +44,7 @@ pub(super) fn most_rows(dtype: DType) -> u64 {
 
 /// Columns of a block of the kernel for so many rows: many rows of f32 are added up by fewer threads, with more sums each.
 pub(super) fn columns(dtype: DType, rows: u64) -> u32 {
-    if dtype == DType::F32 && rows > ROWS_F32[1].into() { 64 } else { 128 }
+    if dtype == DType::F32 && rows > ROWS_F32[1].into() { WIDEST / 2 } else { WIDEST }
 }
 
 /// Elements along k of a stage.
@@ -51,8 +53,8 @@ pub(super) fn depth(dtype: DType) -> u32 {
 }
 
 /// Dynamic shared memory, as SkinnyShape in `cuda/include/tilework/matmul/skinny_kernel.h` lays it out.
-fn shared_bytes(rows: u32, columns: u32) -> u32 {
-    let stages = (if rows <= 16 { 5 } else { 4 }) * (128 / columns);
+pub(super) fn shared_bytes(rows: u32, columns: u32) -> u32 {
+    let stages = (if rows <= 16 { 5 } else { 4 }) * (WIDEST / columns);
     let stage = columns * LINE + rows.div_ceil(8) * 8 * LINE;
     1024 + stages * (stage + 16) + rows * columns * 4 + 8 * 16 + 16
 }
@@ -84,7 +86,7 @@ pub(super) fn launch(cuda: &Cuda, problem: &Problem, transpose: bool, cluster: u
     let a = cuda.tensor_map(OP, &problem.boxes(&parameters.a, [m, k], [rows, line], swizzle))?;
     let is_f32 = problem.dtype == DType::F32;
     let shared = shared_bytes(rows, columns).max(if is_f32 && cluster > 2 { ALONE } else { 0 });
-    let threads = if is_f32 && columns == 128 { 256 } else { 128 };
+    let threads = if is_f32 && columns == WIDEST { 256 } else { 128 };
     let launch = Launch::linear(kernel, tiles * cluster, threads).shared(shared).cluster([cluster, 1, 1]).dependent();
     // SAFETY: the entry takes two maps and one TwMatmul, and as much shared memory as its buffers need; maps reach what the
     // operands' shapes reach, and so do the pointers and strides that the epilogue reads and writes with. `access` is

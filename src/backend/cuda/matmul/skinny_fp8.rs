@@ -3,7 +3,7 @@
 use super::choose::{batch, share_depth};
 use super::fp8::{self, scaled_access};
 use super::problem::{Problem, transposed};
-use super::tiled;
+use super::{skinny, tiled};
 use crate::backend::cuda::Cuda;
 use crate::backend::cuda::abi::{TwFp8, TwMatrix};
 use crate::backend::cuda::kernels::{self, Entry, KernelSet};
@@ -60,12 +60,6 @@ fn share(columns: u64, k: u64, batch: u64, multiprocessors: u32) -> Option<[u32;
     Some(better.map_or(wide, |(narrow, _)| narrow))
 }
 
-/// Dynamic shared memory, as SkinnyShape in `cuda/include/tilework/matmul/skinny_kernel.h` lays it out.
-fn shared_bytes(rows: u32, columns: u32) -> u32 {
-    let stages = (if rows <= 16 { 5 } else { 4 }) * (128 / columns);
-    1024 + stages * ((columns + rows) * DEPTH + 16) + rows * columns * 4 + 8 * 16 + 16
-}
-
 /// Launches the instance for a product with few rows or columns whose factors, of these types, run along k and have a scale for all of
 /// each. `false` if there is none, or if other kernels are faster.
 pub(super) fn launch(
@@ -96,7 +90,7 @@ pub(super) fn launch(
     let parameters = TwFp8 { product: parameters, a_scales: scales[0], b_scales: scales[1] };
     let access = scaled_access(&parameters, problem.dtype, out);
     let launch = Launch::linear(KERNELS.get(cuda, fp8::OP, index)?, tiles * cluster, 128)
-        .shared(shared_bytes(rows, columns))
+        .shared(skinny::shared_bytes(rows, columns))
         .cluster([cluster, 1, 1])
         .dependent();
     // SAFETY: the entry takes two maps and one TwFp8, and as much shared memory as its buffers need; maps reach what the factors'
