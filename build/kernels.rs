@@ -33,6 +33,8 @@ struct Module {
     name: String,
     source: PathBuf,
     targets: Targets,
+    /// What the file's `// tilework-ptxas:` line asks of ptxas.
+    options: Vec<String>,
     fatbin: PathBuf,
     dependencies: PathBuf,
     stamp: PathBuf,
@@ -47,7 +49,8 @@ pub fn build(compiler: &Compiler, cuda: &Path, out: &Path) -> Result<(), String>
     let siblings = Siblings::new(&[cuda, &out.join("include")], out).map_err(|e| at(cuda, e))?;
     let mut modules = discover(cuda, out, &compiler.archs)?;
     for module in &mut modules {
-        let settings = (ARGUMENTS, module.targets.gencode(), &compiler.version, std::env::var_os("NVCC_CCBIN"));
+        let settings =
+            (ARGUMENTS, &module.options, module.targets.gencode(), &compiler.version, std::env::var_os("NVCC_CCBIN"));
         module.key = siblings.key(&module.source, settings).map_err(|e| at(&module.source, e))?;
         module.make_folders().map_err(|e| at(out, e))?;
     }
@@ -107,7 +110,8 @@ fn discover(cuda: &Path, out: &Path, archs: &[Arch]) -> Result<Vec<Module>, Stri
             } else if path.extension().is_some_and(|extension| extension == "cu") {
                 let source = fs::read_to_string(&path).map_err(|e| at(&path, e))?;
                 let targets = Targets::of_file(&source, archs).map_err(|e| format!("{}: {e}", path.display()))?;
-                modules.extend(targets.map(|targets| Module::new(cuda, path, targets, out)));
+                let options = nvcc::ptxas_options(&source);
+                modules.extend(targets.map(|targets| Module::new(cuda, path, targets, options, out)));
             }
         }
     }
@@ -116,13 +120,14 @@ fn discover(cuda: &Path, out: &Path, archs: &[Arch]) -> Result<Vec<Module>, Stri
 }
 
 impl Module {
-    fn new(cuda: &Path, source: PathBuf, targets: Targets, out: &Path) -> Module {
+    fn new(cuda: &Path, source: PathBuf, targets: Targets, options: Vec<String>, out: &Path) -> Module {
         let below = source.strip_prefix(cuda).unwrap_or(&source).with_extension("");
         let name = below.components().map(|c| c.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/");
         let place = |folder: &str, extension: &str| out.join(folder).join(&below).with_extension(extension);
         Module {
             name,
             targets,
+            options,
             fatbin: place("fatbin", "fatbin"),
             dependencies: place("fatbin", "d"),
             stamp: place("fatbin", "stamp"),
@@ -157,6 +162,9 @@ impl Compiler {
     fn command(&self, module: &Module) -> Command {
         let mut command = Command::new(&self.nvcc);
         command.args(ARGUMENTS).args(module.targets.gencode());
+        for option in &module.options {
+            command.args(["-Xptxas", option]);
+        }
         for folder in &self.include {
             command.arg("-I").arg(folder);
         }

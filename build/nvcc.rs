@@ -119,3 +119,9 @@ pub fn dependencies(rule: &str) -> Vec<PathBuf> {
     let files = files.replace("\\\n", " ").replace("\\ ", "\0");
     files.split_whitespace().map(|file| PathBuf::from(file.replace('\0', " "))).collect()
 }
+
+/// The options for ptxas that a file asks for in a line of its own among its first.
+pub fn ptxas_options(source: &str) -> Vec<String> {
+    let own = source.lines().take(3).find_map(|line| line.strip_prefix("// tilework-ptxas:"));
+    own.unwrap_or_default().split_whitespace().map(String::from).collect()
+}

@@ -62,6 +62,13 @@ fn a_file_for_certain_hardware_gets_only_that_or_is_left_out() {
     assert!(Targets::of_file("// tilework-archs: hopper\n", &parse_list("80").unwrap()).is_err());
 }
 
+#[test]
+fn a_file_says_among_its_first_lines_what_it_asks_of_ptxas() {
+    let source = "// tilework-archs: 90a\n// tilework-ptxas: -O1 -w\n// A kernel.\n";
+    assert_eq!(nvcc::ptxas_options(source), ["-O1", "-w"]);
+    assert!(nvcc::ptxas_options("// A kernel.\n// Of many.\n\n// tilework-ptxas: -O1\n").is_empty());
+}
+
 fn everywhere() -> Places {
     Places {
         chosen: None,

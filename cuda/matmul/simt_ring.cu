@@ -1,23 +1,6 @@
 // tilework-archs: 90a
-// Instances of tilework/matmul/simt_ring_kernel.h. src/backend/cuda/matmul/simt_ring.rs has the same table.
-//
-// A name says tile and layouts: n for a row-major factor, t for a transposed one.
-#include "tilework/matmul/simt_ring_kernel.h"
+// Instances of tilework/matmul/simt_ring_kernel.h for small tiles. src/backend/cuda/matmul/simt_ring.rs has the same table.
+#include "tilework/matmul/simt_ring_instances.h"
 
-#define TW_SIMT_RING_KERNEL(NAME, ...)                                                                                   \
-    extern "C" __global__ void __launch_bounds__(384, 1)                                                                 \
-        NAME(const __grid_constant__ tw::TensorMap a, const __grid_constant__ tw::TensorMap b,                           \
-             const __grid_constant__ TwMatmul p) {                                                                         \
-        tw::simt_ring_matmul<tw::SimtRingShape<__VA_ARGS__>>(a, b, p);                                                   \
-    }
-
-// Tile, its rows and columns, sums of a thread (TM, TN), slices of k.
-#define TW_SIMT_RING_LAYOUTS(TILE, M, N, TM, TN, SLICES)                                                                 \
-    TW_SIMT_RING_KERNEL(matmul_simt_ring_f32_##TILE##_nn, M, N, TM, TN, SLICES, tw::K_MAJOR, tw::MN_MAJOR)               \
-    TW_SIMT_RING_KERNEL(matmul_simt_ring_f32_##TILE##_nt, M, N, TM, TN, SLICES, tw::K_MAJOR, tw::K_MAJOR)                \
-    TW_SIMT_RING_KERNEL(matmul_simt_ring_f32_##TILE##_tn, M, N, TM, TN, SLICES, tw::MN_MAJOR, tw::MN_MAJOR)              \
-    TW_SIMT_RING_KERNEL(matmul_simt_ring_f32_##TILE##_tt, M, N, TM, TN, SLICES, tw::MN_MAJOR, tw::K_MAJOR)
-
-TW_SIMT_RING_LAYOUTS(128x256, 128, 256, 8, 16, 1)
 TW_SIMT_RING_LAYOUTS(64x128, 64, 128, 8, 8, 2)
 TW_SIMT_RING_LAYOUTS(32x64, 32, 64, 8, 8, 8)

@@ -7,7 +7,8 @@
 //
 // A multiply-add reads three registers, and the register file delivers two a clock; the third has to be one that the instruction
 // before it read, which the machine keeps. So the products of a step of k are made column by column, up one and down the next:
-// then neighbours always share a factor. The instructions are volatile so that the compiler keeps that order as far as it can.
+// then neighbours always share a factor. The instructions are volatile so that the compiler keeps that order as far as it can; of the
+// largest tile ptxas is told to do little more (simt_ring_wide.cu).
 //
 // Where a tile is too small for all the threads, SLICES groups of them share it and take turns at the blocks of k; then a block
 // computes one tile, adds the groups' sums in their order, and leaves.
@@ -18,6 +19,7 @@
 #include "tilework/matmul/parts.h"
 #include "tilework/matmul/schedule.h"
 #include "tilework/matmul/turns.h"
+#include "tilework/matmul/unbind.h"
 #include "tilework/mbarrier.h"
 #include "tilework/shared_vector.h"
 #include "tilework/tma.h"
@@ -67,17 +69,23 @@ __device__ __forceinline__ void mbarrier_expect(uint32_t barrier, uint32_t bytes
     asm volatile("mbarrier.expect_tx.relaxed.cta.shared::cta.b64 [%0], %1;" ::"r"(barrier), "r"(bytes) : "memory");
 }
 
-// Writes L lines of K elements, as the accelerator left them with its swizzle, as K lines of L.
+// Writes L lines of K elements, as the accelerator left them with its swizzle, as K lines of L. Several reads are under way at a time.
 template <int L, int K>
 __device__ __forceinline__ void simt_ring_transpose(uint32_t to, uint32_t from, uint32_t lane) {
     constexpr uint32_t CHUNKS = K / 4;
-#pragma unroll 4
-    for (uint32_t unit = 0; unit < L / 32 * CHUNKS; ++unit) {
-        uint32_t l = unit / CHUNKS * 32 + lane, chunk = unit % CHUNKS;
-        uint32_t swizzled = chunk ^ (l >> 1 & 3);
-        auto four = load_shared_four(from + l * (4 * K) + swizzled * 16);
+#pragma unroll 1
+    for (uint32_t l = lane; l < L; l += 32) {
+        Vector<float, 4> fours[CHUNKS];
 #pragma unroll
-        for (int i = 0; i < 4; ++i) store_shared(to + ((4 * chunk + i) * L + l) * 4, four.at[i]);
+        for (uint32_t chunk = 0; chunk < CHUNKS; ++chunk) {
+            uint32_t swizzled = chunk ^ (l >> 1 & 3);
+            fours[chunk] = load_shared_four(from + l * (4 * K) + swizzled * 16);
+        }
+#pragma unroll
+        for (uint32_t chunk = 0; chunk < CHUNKS; ++chunk) {
+#pragma unroll
+            for (int i = 0; i < 4; ++i) store_shared(to + ((4 * chunk + i) * L + l) * 4, fours[chunk].at[i]);
+        }
     }
 }
 
@@ -229,14 +237,12 @@ __device__ __forceinline__ void simt_ring_matmul(const TensorMap& a, const Tenso
             bool more = turn + 1 < turns || index + gridDim.x < tiles;
 #pragma unroll
             for (int k = 0; k < Shape::K; ++k) {
-                if (k + 1 < Shape::K) {
-                    fetch(stage, k + 1, (k + 1) % 2);
-                } else {
+                if (k + 1 == Shape::K) {
                     // The next block's first elements come while this one's last are multiplied; after the last block, nothing does.
                     if (more) mbarrier_wait(buffers.full(ring.stage), ring.parity);
                     stage = buffers.stage(ring.stage);
-                    fetch(stage, 0, 0);
                 }
+                fetch(stage, (k + 1) % Shape::K, (k + 1) % 2);
 #pragma unroll
                 for (int j = 0; j < TN; ++j) {
 #pragma unroll
@@ -249,6 +255,7 @@ __device__ __forceinline__ void simt_ring_matmul(const TensorMap& a, const Tenso
             }
             mbarrier_arrive(empty);
         }
+        unbind(products, p.tiles_m);
         auto place = [&](int r) {
             int i = r / (TN / 4), j = r % (TN / 4);
             return longlong2{int64_t(tile.m) * M + row + i / 4 * 16 + i % 4, int64_t(tile.n) * N + column + j * 32};

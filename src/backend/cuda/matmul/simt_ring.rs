@@ -1,4 +1,4 @@
-//! f32 products on Hopper's ordinary arithmetic units: `cuda/matmul/simt_ring.cu`.
+//! f32 products on Hopper's ordinary arithmetic units: `cuda/matmul/simt_ring.cu` and `simt_ring_wide.cu`.
 
 use super::OP;
 use super::choose::Tile;
@@ -21,7 +21,8 @@ const STAGES: u32 = 144 << 10;
 /// For each tile nn, nt, tn, tt.
 static KERNELS: KernelSet<{ 4 * TILES.len() }> = KernelSet::new(|index| {
     let [m, n] = TILES[index / 4].0.size();
-    Entry { module: MODULE, name: format!("matmul_simt_ring_f32_{m}x{n}_{}", ["nn", "nt", "tn", "tt"][index % 4]) }
+    let module = if index / 4 == 0 { "matmul/simt_ring_wide" } else { MODULE };
+    Entry { module, name: format!("matmul_simt_ring_f32_{m}x{n}_{}", ["nn", "nt", "tn", "tt"][index % 4]) }
 });
 
 /// Launches the instance of that tile for the layouts of the factors.
