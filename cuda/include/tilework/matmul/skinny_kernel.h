@@ -236,11 +236,12 @@ __device__ __forceinline__ void skinny_matmul(const TensorMap& weights, const Te
     using Shape = SkinnyShape<T, ROWS, N>;
     constexpr int STAGES = Shape::STAGES, WARPS = Shape::WARPS, TURNS = Shape::TURNS, READERS = Shape::READERS, PITCH = Shape::PITCH;
     extern __shared__ char dynamic_shared[];
-    uint32_t shared = (shared_address(dynamic_shared) + 1023) & ~1023u;
+    // What a shuffle has brought the compiler keeps; else it would find the place and the lane anew for each stage, which takes 20 clocks.
+    uint32_t shared = __shfl_sync(~0u, (shared_address(dynamic_shared) + 1023) & ~1023u, 0);
     auto full = [&](uint32_t stage) { return shared + Shape::BARRIERS + 16 * stage; };
     auto empty = [&](uint32_t stage) { return shared + Shape::BARRIERS + 16 * stage + 8; };
     uint32_t received = shared + Shape::BARRIERS + 16 * STAGES;
-    uint32_t lane = threadIdx.x % 32, warp = __shfl_sync(~0u, threadIdx.x / 32, 0);
+    uint32_t lane = __shfl_sync(~0u, threadIdx.x % 32, threadIdx.x % 32), warp = __shfl_sync(~0u, threadIdx.x / 32, 0);
     uint32_t rank = cluster_rank(), cluster = cluster_size();
     uint32_t index = blockIdx.x / cluster;
     uint32_t batch = index / p.tiles_n;
@@ -286,31 +287,34 @@ __device__ __forceinline__ void skinny_matmul(const TensorMap& weights, const Te
     };
     wait_to_read(p.ahead);
     uint32_t turn = TURNS == 1 ? 0 : warp / READERS, reader = warp % READERS;
-    // A thread of those that take turns at the same stages fills them. Where stages are short, electing one costs more than it saves.
-    auto loads = [&] { return reader == 0 && (N == 128 ? elect_one() : lane == 0); };
-    if (loads()) {
+    // A thread of those that take turns at the same stages fills them. It is elected by a branch of its own, by which the compiler knows that
+    // it is alone.
+    if (reader == 0) {
+        if (elect_one()) {
 #pragma unroll 1
-        for (uint32_t block = turn; block < min(count, uint32_t(STAGES)); block += TURNS) load(block, block);
+            for (uint32_t block = turn; block < min(count, uint32_t(STAGES)); block += TURNS) load(block, block);
+        }
     }
     __syncwarp();
     finish.begin();
-    RingPosition<STAGES> ring;
-    if (TURNS > 1 && turn) ring.advance();
+    RingPosition<STAGES / TURNS> ring;
     uint32_t last = 0, last_parity = 0;
     for (uint32_t block = turn; block < count; block += TURNS) {
-        // The stage before this one is filled again.
-        if (block >= TURNS && block - TURNS + STAGES < count && loads()) {
-            mbarrier_wait(empty(last), last_parity);
-            load(block - TURNS + STAGES, last);
+        uint32_t stage = ring.stage * TURNS + turn;
+        // The stage before this one is filled again, by its readers in turn: filling takes a third as long as reading.
+        if (reader == (TURNS == 1 ? 0 : block / TURNS % READERS) && block >= TURNS && block - TURNS + STAGES < count) {
+            if (elect_one()) {
+                mbarrier_wait(empty(last), last_parity);
+                load(block - TURNS + STAGES, last);
+            }
         }
         __syncwarp();
-        mbarrier_wait(full(ring.stage), ring.parity);
-        sums.add(shared + ring.stage * Shape::STAGE_BYTES, reader, lane);
+        mbarrier_wait(full(stage), ring.parity);
+        sums.add(shared + stage * Shape::STAGE_BYTES, reader, lane);
         __syncwarp();
-        if (lane == 0) mbarrier_arrive(empty(ring.stage));
-        last = ring.stage, last_parity = ring.parity;
-#pragma unroll
-        for (int i = 0; i < TURNS; ++i) ring.advance();
+        if (lane == 0) mbarrier_arrive(empty(stage));
+        last = stage, last_parity = ring.parity;
+        ring.advance();
     }
     // All stages have been read: the sums take their place.
     __syncthreads();
