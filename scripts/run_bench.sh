@@ -4,18 +4,21 @@
 # From a clone it builds first; from a bundle (scripts/bundle.sh) it needs no Rust toolchain.
 set -euo pipefail
 usage="usage: scripts/run_bench.sh [--quick] [--filter NAME] [--device NAME]... [--no-peers] [--out DIR]
+       scripts/run_bench.sh --sweep [--filter NAME] [--out DIR]
   --quick        fewer repetitions, of the matrix products a few, and on a processor nothing that takes long
   --filter NAME  only cases whose name contains NAME
   --device NAME  cpu, cuda:N or wgpu:N; give it again for more (default: every device here)
   --no-peers     leave PyTorch alone
   --out DIR      where the results go
+  --sweep        time all forms of the kernels for matrix products instead; the table goes to benches/sweep/<device>.tsv
 PYTHON names the Python that has PyTorch (default python3), and with it cuBLAS; TILEWORK_CUBLAS names another folder for that."
 
-devices=() options=() peer_options=() peers=yes out=
+devices=() options=() peer_options=() peers=yes sweep=no out=
 while [ $# -gt 0 ]; do
     case $1 in
         --quick) options+=(--quick) peer_options+=(--quick) ;;
         --no-peers) peers=no ;;
+        --sweep) sweep=yes ;;
         --filter | --device | --out)
             [ $# -ge 2 ] || { echo "$usage" >&2; exit 2; }
             case $1 in
@@ -83,6 +86,11 @@ if [ -f Cargo.toml ]; then
 else
     [ -d bin ] || tar -xzf bin.tar.gz
     suite=$PWD/bin/benches/suite
+fi
+if [ $sweep = yes ]; then
+    out=${out:-$PWD/benches/sweep}
+    mkdir -p "$out"
+    exec "$suite" --sweep "$out/$(machine).tsv" ${options[@]+"${options[@]}"}
 fi
 [ ${#devices[@]} -gt 0 ] || mapfile -t devices < <("$suite" --list-devices)
 [ ${#devices[@]} -gt 0 ] || { echo "the suite names no device" >&2; exit 1; }

@@ -15,5 +15,5 @@ pub use device::Device;
 pub use dtype::{DType, Element, F8E4M3, F8E5M2, Float, Float8, Number, Signed};
 pub use error::{Error, Result};
 pub use memory::MemoryStats;
-pub use ops::{Argument, MatmulOptions, ScaledMatmulOptions};
+pub use ops::{Argument, MatmulOptions, PackedMatrix, ScaledMatmulOptions};
 pub use tensor::Tensor;

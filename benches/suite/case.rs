@@ -61,21 +61,28 @@ pub struct Product {
     pub transposed: [bool; 2],
     /// What is asked for; only products of f32 heed it.
     pub precision: Precision,
+    /// Whether the right factor is packed, which is not timed.
+    pub packed: bool,
 }
 
 impl Work {
     /// The product of two row-major matrices.
-    pub const MATMUL: Self = Self::Matmul(Product { transposed: [false; 2], precision: Precision::F32 });
+    pub const MATMUL: Self = Self::Matmul(Product::PLAIN);
 }
 
 impl Product {
-    /// With the factors' layouts as BLAS calls them, `nn`, `nt`, `tn` or `tt`, and the precision where it is not the default.
+    /// Of two row-major matrices.
+    pub const PLAIN: Self = Self { transposed: [false; 2], precision: Precision::F32, packed: false };
+
+    /// With the factors' layouts as BLAS calls them, `nn`, `nt`, `tn` or `tt`, and the precision where it is not the default; packed
+    /// factors are of products of default precision.
     fn name(self) -> String {
         let layouts: String = self.transposed.map(|transposed| if transposed { 't' } else { 'n' }).iter().collect();
         let layouts = if layouts == "nn" { String::new() } else { format!(" {layouts}") };
         match self.precision {
             Precision::Fma => format!("matmul{layouts}, fma"),
             Precision::Tf32 => format!("matmul{layouts}, tf32"),
+            _ if self.packed => format!("matmul{layouts}, packed"),
             _ => format!("matmul{layouts}"),
         }
     }
@@ -168,14 +175,13 @@ impl Work {
 
 impl Case {
     pub fn id(&self) -> String {
+        format!("{}/{}/{}/{}", self.group, self.work.name(), self.dtype, self.size())
+    }
+
+    /// `1024x64x64x64`.
+    pub fn size(&self) -> String {
         let shape = self.shape.iter().map(usize::to_string).collect::<Vec<_>>().join("x");
-        format!(
-            "{}/{}/{}/{}",
-            self.group,
-            self.work.name(),
-            self.dtype,
-            if shape.is_empty() { "1".into() } else { shape }
-        )
+        if shape.is_empty() { "1".into() } else { shape }
     }
 
     /// Elements of the first operand.
@@ -244,6 +250,7 @@ impl Case {
         match self.work {
             Work::Matmul(Product { precision: Precision::Fma, .. }) => "f32, fused multiply-adds",
             Work::Matmul(Product { precision: Precision::Tf32, .. }) => "tf32",
+            Work::Matmul(Product { packed: true, .. }) if self.dtype == DType::F32 => "f32, packed",
             Work::Matmul(_) if self.dtype == DType::F32 => "f32, the default",
             Work::ScaledMatmul(Accumulation::Fast) => "f8e4m3, fast sums",
             _ => self.dtype.name(),

@@ -1,7 +1,8 @@
 //! The benchmark program behind `scripts/run_bench.sh`.
 //!
 //! `suite --list-devices`; `suite --device cuda:0 --json FILE [--quick] [--filter TEXT]` measures and writes; `suite --report DIR`
-//! makes tables and plots of what was written; `suite --document DIR` makes BENCHMARKS.md of committed results. Without a
+//! makes tables and plots of what was written; `suite --document DIR` makes BENCHMARKS.md of committed results; `suite --sweep FILE`
+//! times all forms of the kernels for products. Without a
 //! command, as `cargo test --bench suite` calls it, every case that is small runs once on the CPU and is verified.
 
 mod case;
@@ -13,6 +14,7 @@ mod products;
 mod race;
 mod report;
 mod seeds;
+mod sweep;
 mod verify;
 mod work;
 
@@ -53,6 +55,12 @@ struct Arguments {
     /// Make BENCHMARKS.md of the results below this folder.
     #[arg(long)]
     document: Option<PathBuf>,
+    /// Time all forms of the kernels for products, those that `--filter` is found in, and write the table.
+    #[arg(long)]
+    sweep: Option<PathBuf>,
+    /// One of the processes of a sweep.
+    #[arg(long, hide = true)]
+    swept: bool,
     /// Given by cargo.
     #[arg(long, hide = true)]
     bench: bool,
@@ -68,6 +76,10 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         for device in Device::all() {
             println!("{}:{}", device.kind().name(), device.info().ordinal);
         }
+    } else if let Some(path) = &arguments.sweep {
+        sweep::sweep(arguments.device.as_deref().unwrap_or("cuda:0"), &arguments.filter, path)?;
+    } else if let Some(name) = arguments.device.as_ref().filter(|_| arguments.swept) {
+        sweep::swept(&name.parse()?, &arguments.filter)?;
     } else if let Some(name) = &arguments.device {
         let device = name.parse()?;
         let results = measure_all(&device, &arguments)?;

@@ -162,13 +162,12 @@ fn round_trip<T: Float>(case: &Case, device: &Device, effort: Effort, inputs: &I
         let (a, b) = (a.clone(), b.clone());
         let begin = Instant::now();
         let upload = |(elements, shape): (Vec<T>, Vec<usize>)| Tensor::from_vec(elements, shape, device);
-        let trip = Inputs {
-            a: upload(a)?,
-            b: b.map(upload).transpose()?,
-            c: inputs.c.clone(),
-            d: inputs.d.clone(),
-            scaled: None,
+        let (a, b) = (upload(a)?, b.map(upload).transpose()?);
+        let packed = match &b {
+            Some(b) if inputs.packed.is_some() => Some(b.pack()?),
+            _ => None,
         };
+        let trip = Inputs { a, b, packed, c: inputs.c.clone(), d: inputs.d.clone(), scaled: None };
         match run(case, &trip)? {
             Output::Tensor(out) => drop(out.to_vec()?),
             Output::Index(out) => drop(out.to_vec()?),

@@ -1,14 +1,18 @@
 //! Doing a case: its inputs on the device, and one call of its operation.
 
 use ndarray::Axis;
-use tilework::{Activation, Device, Element, Error, F8E4M3, Float, MatmulOptions, Result, ScaledMatmulOptions, Tensor};
+use tilework::{
+    Activation, Device, Error, F8E4M3, Float, MatmulOptions, PackedMatrix, Result, ScaledMatmulOptions, Tensor,
+};
 
-use super::case::{Case, Input, Unary, Work};
+use super::case::{Case, Input, Product, Unary, Work};
 
 /// One set of inputs.
-pub struct Inputs<T: Element> {
+pub struct Inputs<T: Float> {
     pub a: Tensor<T>,
     pub b: Option<Tensor<T>>,
+    /// `b` packed, where that is what is multiplied.
+    pub packed: Option<PackedMatrix<T>>,
     /// Bias of a linear layer, gain of a norm.
     pub c: Option<Tensor<T>>,
     /// The second layer's weights, the bias of a norm, or a residual.
@@ -43,7 +47,7 @@ impl Scaled {
 }
 
 /// What a case makes.
-pub enum Output<T: Element> {
+pub enum Output<T: Float> {
     Tensor(Tensor<T>),
     Index(Tensor<u32>),
     Host(Vec<T>),
@@ -62,7 +66,7 @@ pub fn prepare<T: Float>(case: &Case, set: u64, device: &Device) -> Result<Input
     };
     let shape = &case.shape[..];
     let last = shape.last().copied().unwrap_or(1);
-    let mut inputs = Inputs { a: tensor(&[], 0)?, b: None, c: None, d: None, scaled: None };
+    let mut inputs = Inputs { a: tensor(&[], 0)?, b: None, packed: None, c: None, d: None, scaled: None };
     match case.work {
         Work::ScaledMatmul(_) => {
             let shape = shape.try_into().map_err(|_| malformed(case))?;
@@ -70,7 +74,8 @@ pub fn prepare<T: Float>(case: &Case, set: u64, device: &Device) -> Result<Input
         }
         _ if case.is_product() => {
             let &[batch, m, n, k] = shape else { return Err(malformed(case)) };
-            let transposed = if let Work::Matmul(product) = case.work { product.transposed } else { [false; 2] };
+            let Product { transposed, packed, .. } =
+                if let Work::Matmul(product) = case.work { product } else { Product::PLAIN };
             let matrix = |rows, columns, operand: usize| {
                 let [rows, columns] = if transposed[operand] { [columns, rows] } else { [rows, columns] };
                 let batched = [batch, rows, columns];
@@ -82,7 +87,9 @@ pub fn prepare<T: Float>(case: &Case, set: u64, device: &Device) -> Result<Input
                 }
             };
             inputs.a = matrix(m, k, 0)?;
-            inputs.b = Some(matrix(k, n, 1)?);
+            let b = matrix(k, n, 1)?;
+            inputs.packed = if packed { Some(b.pack()?) } else { None };
+            inputs.b = Some(b);
             if !matches!(case.work, Work::Matmul(_)) {
                 inputs.c = Some(tensor(&[n], 2)?);
             }
@@ -111,7 +118,7 @@ pub fn prepare<T: Float>(case: &Case, set: u64, device: &Device) -> Result<Input
 
 /// One call of the case's operation.
 pub fn run<T: Float>(case: &Case, inputs: &Inputs<T>) -> Result<Output<T>> {
-    let Inputs { a, b, c, d, scaled } = inputs;
+    let Inputs { a, b, packed, c, d, scaled } = inputs;
     let given = |operand: &'_ Option<Tensor<T>>| operand.clone().ok_or_else(|| malformed(case));
     Ok(Output::Tensor(match case.work {
         Work::Unary(op) => unary(op, a)?,
@@ -131,7 +138,10 @@ pub fn run<T: Float>(case: &Case, inputs: &Inputs<T>) -> Result<Output<T>> {
         Work::LayerNorm => a.layer_norm(1, c.as_ref(), d.as_ref(), 1e-5)?,
         Work::Matmul(product) => {
             let options = MatmulOptions { precision: product.precision, ..Default::default() };
-            a.matmul_with(&given(b)?, options)?
+            match packed {
+                Some(packed) => a.matmul_packed_with(packed, options)?,
+                None => a.matmul_with(&given(b)?, options)?,
+            }
         }
         Work::ScaledMatmul(accumulation) => {
             let Scaled { a, b, scales: [a_scale, b_scale] } = scaled.as_ref().ok_or_else(|| malformed(case))?;

@@ -33,6 +33,12 @@ pub(crate) enum Buffer {
     Wgpu(wgpu::Buffer),
 }
 
+/// A matrix in the form of its backend, beside its elements.
+pub(crate) enum Packed {
+    #[cfg(feature = "cuda")]
+    Cuda(cuda::Kept),
+}
+
 /// A tensor as a backend sees it. As an output, its buffer is written through the shared reference.
 #[derive(Clone, Copy)]
 pub(crate) struct Operand<'a> {
@@ -56,6 +62,9 @@ pub(crate) enum Source<'a> {
 pub(crate) struct Matmul<'a> {
     pub a: Operand<'a>,
     pub b: Operand<'a>,
+    /// The same matrix as `b`, all of it, which is broadcast along the batch.
+    #[allow(dead_code, reason = "which backends have such a form depends on the features")]
+    pub packed: Option<&'a Packed>,
     pub alpha: Scalar,
     pub bias: Option<Operand<'a>>,
     pub activation: Activation,
@@ -226,6 +235,12 @@ pub(crate) trait Backend: Send + Sync {
 
     /// The matrix product with its epilogue.
     fn matmul(&self, op: Matmul, out: Operand) -> Result<()>;
+
+    /// The form in which products read a row-major matrix fastest that they have on the right; `None` where that is its elements.
+    fn pack(&self, matrix: Operand) -> Result<Option<Packed>> {
+        let _ = matrix;
+        Ok(None)
+    }
 
     /// The scaled product of 8-bit factors, where the device has a kernel for it: `false` where not, and then nothing was done.
     fn matmul_scaled(&self, op: ScaledMatmul, out: Operand) -> Result<bool> {

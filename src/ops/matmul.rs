@@ -1,6 +1,6 @@
 //! Matrix products, batched, with a fused epilogue.
 
-use crate::backend::{Activation, Matmul, Precision};
+use crate::backend::{Activation, Matmul, Packed, Precision};
 use crate::dtype::{Number, Scalar};
 use crate::error::{Error, Result};
 use crate::layout::{Dims, Layout, broadcast_shape};
@@ -86,7 +86,17 @@ impl<T: Number> Tensor<T> {
     /// As [`matmul`](Self::matmul); [`Error::ShapeMismatch`] for an operand that does not broadcast to the product;
     /// [`Error::Unsupported`] for an activation of integers; [`Error::InvalidArgument`] for a fractional `alpha` or `beta` of integers.
     pub fn matmul_with(&self, rhs: &Self, options: MatmulOptions<T>) -> Result<Self> {
-        let op = "matmul";
+        self.product("matmul", rhs, None, options)
+    }
+
+    /// [`matmul_with`](Self::matmul_with) by the name `op`; `packed` is another form of `rhs`, which then is a matrix.
+    pub(super) fn product(
+        &self,
+        op: &'static str,
+        rhs: &Self,
+        packed: Option<&Packed>,
+        options: MatmulOptions<T>,
+    ) -> Result<Self> {
         let mismatch =
             |reason| Error::ShapeMismatch { op, lhs: self.shape().to_vec(), rhs: rhs.shape().to_vec(), reason };
         self.check_device(op, rhs)?;
@@ -140,6 +150,7 @@ impl<T: Number> Tensor<T> {
             let product = Matmul {
                 a: self.operand_as(&a),
                 b: rhs.operand_as(&b),
+                packed: packed.filter(|_| options.alpha != 0.0),
                 alpha,
                 bias,
                 activation: options.activation,

@@ -3,6 +3,7 @@
 mod einsum;
 pub(crate) mod elementwise;
 mod matmul;
+mod matmul_packed;
 mod matmul_scaled;
 mod norm;
 mod random;
@@ -11,4 +12,5 @@ mod softmax;
 
 pub use elementwise::Argument;
 pub use matmul::MatmulOptions;
+pub use matmul_packed::PackedMatrix;
 pub use matmul_scaled::ScaledMatmulOptions;

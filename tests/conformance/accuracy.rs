@@ -58,6 +58,28 @@ pub fn cases(suite: &mut Suite) {
             Ok(())
         });
     }
+    suite.case::<f32>(FAMILY, "matmul_packed", "accuracy", probe, |ctx| {
+        // What is kept of one factor is met by all kinds of the other, and has to give the same sums.
+        let mut rng = ctx.rng();
+        let shape @ [m, k, n] = shape(ctx);
+        let tensor =
+            |elements: Vec<f32>, rows: usize, columns: usize| Tensor::from_vec(elements, (rows, columns), &ctx.device);
+        for kind in ctx.some(["normal", "spread over 2^±60", "k 2^40 apart, opposed", "subnormal factor", "special"]) {
+            let (_, mut b) = factors(&mut rng, kind, shape);
+            if kind == "special" {
+                b[k / 3 * n + n - 1] = f32::INFINITY;
+            }
+            let w = tensor(b, k, n)?;
+            let packed = w.pack()?;
+            let right = kind;
+            for kind in ["normal", "spread over 2^±60", "rows and columns 2^40 apart"] {
+                let x = tensor(factors(&mut rng, kind, shape).0, m, k)?;
+                ctx.at(format_args!("{kind} by packed {right}"));
+                ctx.check_bits(&[m, n], &x.matmul_packed(&packed)?.to_vec()?, &x.matmul(&w)?.to_vec()?);
+            }
+        }
+        Ok(())
+    });
     suite.case::<f32>(FAMILY, "matmul_with", "large epilogues and batches", probe, |ctx| {
         let mut rng = ctx.rng();
         let [m, k, n] = shape(ctx);

@@ -25,6 +25,7 @@ mod errors;
 mod faults;
 mod inplace;
 mod matmul;
+mod matmul_packed;
 mod matmul_scaled;
 mod matmul_tf32;
 mod norm;
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
     softmax::cases(&mut suite);
     norm::cases(&mut suite);
     matmul::cases(&mut suite);
+    matmul_packed::cases(&mut suite);
     matmul_scaled::cases(&mut suite);
     matmul_tf32::cases(&mut suite);
     accuracy::cases(&mut suite);

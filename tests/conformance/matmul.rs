@@ -193,7 +193,7 @@ fn exact<T: TestElement + Number>(
 }
 
 /// The product by its definition, with broadcasting batches and vectors as rows or columns: its shape and elements.
-fn multiply(left: &[usize], a: &[i64], right: &[usize], b: &[i64]) -> (Vec<usize>, Vec<i64>) {
+pub fn multiply(left: &[usize], a: &[i64], right: &[usize], b: &[i64]) -> (Vec<usize>, Vec<i64>) {
     let row = left.len() == 1;
     let column = right.len() == 1;
     let left = if row { vec![1, left[0]] } else { left.to_vec() };

@@ -49,6 +49,12 @@ impl Rivals {
         Some(Self { device: device.clone(), stream, cublas: Cublas::open(device) })
     }
 
+    /// The same without cuBLAS.
+    pub fn none(device: &Device) -> Option<Self> {
+        let stream = device.cuda_stream()?;
+        Some(Self { device: device.clone(), stream, cublas: Err("it was not asked for".into()) })
+    }
+
     /// Which cuBLAS there is, or why there is none.
     pub fn cublas(&self) -> String {
         let version = self.cublas.as_ref().map_err(String::clone).and_then(Cublas::version);
@@ -60,7 +66,7 @@ impl Rivals {
         let outcome = match case.work {
             Work::Matmul(_) | Work::ScaledMatmul(_) if case.group == "matmul" => match &self.cublas {
                 Ok(cublas) => self.against_cublas(cublas, case, inputs, once, effort),
-                Err(_) => Ok(json!({ "rival": "cuBLAS", "status": "absent" })),
+                Err(_) => self.unrivalled(case, inputs, once, effort),
             },
             Work::LinearResidual => self.against_plain(case, inputs, once, effort),
             _ => return Value::Null,
@@ -106,6 +112,24 @@ impl Rivals {
             _ => Value::Null,
         };
         row["waiting"] = self.take_turns(&waiting?, &theirs, FEW_TURNS)?["ratio"].take();
+        Ok(row)
+    }
+
+    /// Our times, without cuBLAS.
+    fn unrivalled<T: Float>(
+        &self,
+        case: &Case,
+        inputs: &[Inputs<T>],
+        once: Duration,
+        effort: Effort,
+    ) -> Outcome<Value> {
+        let mut row = json!({ "rival": "cuBLAS", "status": "absent" });
+        for (name, waits) in [("ours_s", false), ("waiting_s", true)] {
+            let side = self.ours(case, inputs, calls(effort.batch, once, inputs.len()), waits)?;
+            side.seconds(&self.device)?;
+            let times = (0..2 * effort.batches).map(|_| side.seconds(&self.device)).collect::<Outcome<Vec<_>>>()?;
+            row[name] = median(times).into();
+        }
         Ok(row)
     }
 

@@ -221,9 +221,11 @@ struct TwSplitFactor {
     uint32_t blocks;
     // 1 where lines along k have stride 1 and aligned groups of 16 bytes, 2 where lines along the rows have.
     uint32_t direction;
-    // The shifts of each matrix's rows, and the planes; rows here fill the blocks.
+    // The shifts of each matrix's rows, and the planes of each scheme; rows here fill the blocks.
     uint64_t shifts;
-    uint64_t planes;
+    uint64_t planes[2];
+    // The SplitSeen of a factor whose shifts and first planes are there already; 0 where they are made with the product.
+    uint64_t kept;
 };
 
 // An f32 product on the tensor cores: what all its kernels take.

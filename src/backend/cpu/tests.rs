@@ -364,6 +364,7 @@ fn product<'a>(a: &'a Tensor, b: &'a Tensor) -> Matmul<'a> {
     Matmul {
         a: a.operand(),
         b: b.operand(),
+        packed: None,
         alpha: Scalar::Float(1.0),
         bias: None,
         activation: backend::Activation::None,

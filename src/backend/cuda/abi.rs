@@ -357,13 +357,15 @@ pub struct TwSplitFactor {
     pub blocks: u32,
     #[doc = " 1 where lines along k have stride 1 and aligned groups of 16 bytes, 2 where lines along the rows have."]
     pub direction: u32,
-    #[doc = " The shifts of each matrix's rows, and the planes; rows here fill the blocks."]
+    #[doc = " The shifts of each matrix's rows, and the planes of each scheme; rows here fill the blocks."]
     pub shifts: u64,
-    pub planes: u64,
+    pub planes: [u64; 2usize],
+    #[doc = " The SplitSeen of a factor whose shifts and first planes are there already; 0 where they are made with the product."]
+    pub kept: u64,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of TwSplitFactor"][::core::mem::size_of::<TwSplitFactor>() - 88usize];
+    ["Size of TwSplitFactor"][::core::mem::size_of::<TwSplitFactor>() - 104usize];
     ["Alignment of TwSplitFactor"][::core::mem::align_of::<TwSplitFactor>() - 8usize];
     ["Offset of field: TwSplitFactor::pointer"][::core::mem::offset_of!(TwSplitFactor, pointer) - 0usize];
     ["Offset of field: TwSplitFactor::row"][::core::mem::offset_of!(TwSplitFactor, row) - 8usize];
@@ -376,6 +378,7 @@ const _: () = {
     ["Offset of field: TwSplitFactor::direction"][::core::mem::offset_of!(TwSplitFactor, direction) - 64usize];
     ["Offset of field: TwSplitFactor::shifts"][::core::mem::offset_of!(TwSplitFactor, shifts) - 72usize];
     ["Offset of field: TwSplitFactor::planes"][::core::mem::offset_of!(TwSplitFactor, planes) - 80usize];
+    ["Offset of field: TwSplitFactor::kept"][::core::mem::offset_of!(TwSplitFactor, kept) - 96usize];
 };
 #[doc = " An f32 product on the tensor cores: what all its kernels take."]
 #[repr(C)]
@@ -394,13 +397,13 @@ pub struct TwSplit {
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of TwSplit"][::core::mem::size_of::<TwSplit>() - 592usize];
+    ["Size of TwSplit"][::core::mem::size_of::<TwSplit>() - 624usize];
     ["Alignment of TwSplit"][::core::mem::align_of::<TwSplit>() - 8usize];
     ["Offset of field: TwSplit::factors"][::core::mem::offset_of!(TwSplit, factors) - 0usize];
-    ["Offset of field: TwSplit::seen"][::core::mem::offset_of!(TwSplit, seen) - 176usize];
-    ["Offset of field: TwSplit::verdict"][::core::mem::offset_of!(TwSplit, verdict) - 184usize];
-    ["Offset of field: TwSplit::k"][::core::mem::offset_of!(TwSplit, k) - 192usize];
-    ["Offset of field: TwSplit::depth"][::core::mem::offset_of!(TwSplit, depth) - 200usize];
-    ["Offset of field: TwSplit::chunk"][::core::mem::offset_of!(TwSplit, chunk) - 204usize];
-    ["Offset of field: TwSplit::product"][::core::mem::offset_of!(TwSplit, product) - 208usize];
+    ["Offset of field: TwSplit::seen"][::core::mem::offset_of!(TwSplit, seen) - 208usize];
+    ["Offset of field: TwSplit::verdict"][::core::mem::offset_of!(TwSplit, verdict) - 216usize];
+    ["Offset of field: TwSplit::k"][::core::mem::offset_of!(TwSplit, k) - 224usize];
+    ["Offset of field: TwSplit::depth"][::core::mem::offset_of!(TwSplit, depth) - 232usize];
+    ["Offset of field: TwSplit::chunk"][::core::mem::offset_of!(TwSplit, chunk) - 236usize];
+    ["Offset of field: TwSplit::product"][::core::mem::offset_of!(TwSplit, product) - 240usize];
 };

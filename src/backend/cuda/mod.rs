@@ -33,12 +33,13 @@ use cudarc::driver::sys;
 
 use self::ahead::Ahead;
 use self::context::Context;
+pub(crate) use self::matmul::Kept;
 use self::memory::DeviceMemory;
 pub(crate) use self::memory::Event;
 use self::tensor_map::TensorMaps;
 use self::tickets::Tickets;
 use self::transfer::Transfer;
-use super::{Backend, BackendKind, DeviceInfo, Matmul, Operand, ScaledMatmul, Source, Timestamp, op};
+use super::{Backend, BackendKind, DeviceInfo, Matmul, Operand, Packed, ScaledMatmul, Source, Timestamp, op};
 use crate::dtype::{DType, Scalar};
 use crate::error::Result;
 use crate::memory::{MemoryStats, Pool, PoolConfig, PooledBlock, StreamId};
@@ -97,6 +98,19 @@ impl Cuda {
             })?;
         }
         Ok(Buffer(block))
+    }
+
+    /// Device memory whose first `clear` bytes are zero.
+    fn cleared(&self, op: &'static str, bytes: usize, clear: usize) -> Result<Buffer> {
+        let buffer = self.scratch(bytes)?;
+        debug_assert!(clear <= bytes);
+        self.context.make_current(Some(op))?;
+        // The next kernel waits for it before it reads.
+        self.ahead.tail().forget();
+        // SAFETY: the buffer has that many bytes; who had them before is done with them when the stream gets here.
+        let cleared = unsafe { sys::cuMemsetD8Async(buffer.pointer(), 0, clear, self.context.stream) };
+        self.context.check(Some(op), cleared)?;
+        Ok(buffer)
     }
 
     /// The refusal of an operation.
@@ -250,6 +264,10 @@ impl Backend for Cuda {
 
     fn matmul(&self, op: Matmul, out: Operand) -> Result<()> {
         matmul::matmul(self, op, out)
+    }
+
+    fn pack(&self, matrix: Operand) -> Result<Option<Packed>> {
+        matmul::pack(self, matrix)
     }
 
     fn matmul_scaled(&self, op: ScaledMatmul, out: Operand) -> Result<bool> {

@@ -299,7 +299,7 @@ struct Job<'a> {
 
 impl Wgpu {
     pub(super) fn matmul_batched(&self, op: Matmul, out: Operand) -> Result<()> {
-        let Matmul { a, b, alpha, bias, activation, multiply, beta, c, precision: _ } = op;
+        let Matmul { a, b, packed: _, alpha, bias, activation, multiply, beta, c, precision: _ } = op;
         let terms = [bias, multiply, c];
         let scaled = alpha.to_f64() != 1.0;
         self.require("matmul", out.dtype)?;

@@ -109,7 +109,7 @@ __device__ __forceinline__ void split_matmul(const TwSplit& s) {
                     uint32_t outer = x.matrices[0] > 1 ? tile.batch / p.batch[1] : 0;
                     uint32_t inner = x.matrices[1] > 1 ? tile.batch % p.batch[1] : 0;
                     uint64_t matrix = uint64_t(outer) * x.matrices[1] + inner;
-                    return reinterpret_cast<const char*>(x.planes) + (matrix * x.blocks + block) * depth * (PLANES * plane);
+                    return reinterpret_cast<const char*>(x.planes[SCHEME]) + (matrix * x.blocks + block) * depth * (PLANES * plane);
                 };
                 const char* a = from(0, tile.m, Shape::A_PLANE);
                 const char* b = from(1, tile.n, Shape::B_PLANE);

@@ -249,7 +249,7 @@ struct SplitWriter {
         : scale(shift), plane(p.factors[part.factor].height * 64) {
         const TwSplitFactor& x = p.factors[part.factor];
         uint32_t block = uint32_t(row) / x.height, within = uint32_t(row) % x.height;
-        to = reinterpret_cast<char*>(x.planes) + (uint64_t(part.matrix) * x.blocks + block) * p.depth * PLANES * plane +
+        to = reinterpret_cast<char*>(x.planes[SCHEME]) + (uint64_t(part.matrix) * x.blocks + block) * p.depth * PLANES * plane +
              split_chunk(within, threadIdx.x % 4);
         depth = row < split_padded(x) ? p.depth : 0;
     }
@@ -290,7 +290,7 @@ struct SplitMatrixWriter {
     __device__ __forceinline__ SplitMatrixWriter(const TwSplit& p, const SplitPart& part, uint64_t row, int shift) : scale(shift) {
         const TwSplitFactor& x = p.factors[part.factor];
         uint64_t length = uint64_t(p.depth) * SPLIT_K;
-        to = reinterpret_cast<char*>(x.planes) + (uint64_t(part.matrix) * split_padded(x) + row) * length * 2;
+        to = reinterpret_cast<char*>(x.planes[SPLIT_F16]) + (uint64_t(part.matrix) * split_padded(x) + row) * length * 2;
         end = row < split_padded(x) ? length : 0;
     }
 

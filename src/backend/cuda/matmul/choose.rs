@@ -7,6 +7,7 @@ use super::choose_wide::{choose_f32, choose_f64};
 use super::problem::Problem;
 use super::wgmma_plan::{Plan, plan};
 use super::{burst, row, skinny};
+use crate::backend::Precision;
 use crate::backend::cuda::abi::TwMatrix;
 use crate::dtype::DType;
 
@@ -74,6 +75,25 @@ pub(super) enum Tile {
 }
 
 impl Tile {
+    #[cfg(test)]
+    pub const ALL: [Self; 9] = [
+        Tile::T128x256,
+        Tile::T192x96,
+        Tile::T128x128,
+        Tile::T64x128,
+        Tile::T64x64,
+        Tile::T32x64,
+        Tile::T32x32,
+        Tile::T16x128,
+        Tile::T16x32,
+    ];
+
+    /// `128x256`.
+    pub fn name(self) -> String {
+        let [m, n] = self.size();
+        format!("{m}x{n}")
+    }
+
     /// Rows and columns.
     pub fn size(self) -> [u64; 2] {
         match self {
@@ -89,6 +109,9 @@ impl Tile {
         }
     }
 }
+
+/// Rows of f32 that `skinny.rs` multiplies while memory brings the columns, whatever runs beside.
+const FEW_ROWS: u64 = 4;
 
 /// Stages of k that a block of `skinny.rs` reads one after another without much loss.
 const FEW_STAGES: u64 = 8;
@@ -159,6 +182,10 @@ fn skinny(problem: &Problem, gpu: &Gpu) -> Option<Choice> {
     if !gpu.has_skinny || rows > skinny::most_rows(problem.dtype) || !can_box(problem) {
         return None;
     }
+    // Sixteen rows of f32 take their arithmetic if each product waits for the one before it; the tensor cores do not.
+    if problem.precision == Precision::Tf32 && gpu.has_tf32 && rows > FEW_ROWS {
+        return None;
+    }
     // The rows are read along k alone.
     let transpose = p.m > p.n;
     let along_k = if transpose { p.b.row == 1 } else { p.a.column == 1 };
@@ -213,7 +240,6 @@ fn is_boxable(dtype: DType, x: &TwMatrix, [rows, columns]: [u64; 2]) -> bool {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::backend::Precision;
     use crate::backend::cuda::abi::TwMatmul;
 
     pub(in super::super) const H200: Gpu = Gpu {
@@ -237,7 +263,7 @@ pub(super) mod tests {
         };
         let parameters =
             TwMatmul { a: matrix(k), b: matrix(n), out: matrix(n), m, n, k, batch: [1, 1], ..TwMatmul::default() };
-        Problem { dtype, precision: Precision::F32, parameters }
+        Problem { dtype, precision: Precision::F32, kept: false, parameters }
     }
 
     pub(in super::super) fn chosen(dtype: DType, m: u64, n: u64, k: u64) -> Option<Choice> {

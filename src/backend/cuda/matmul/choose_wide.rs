@@ -7,6 +7,7 @@
 use std::ops::RangeInclusive;
 
 use super::choose::{Choice, Gpu, Tile, batch, can_box};
+use super::forced;
 use super::problem::Problem;
 use super::ring::DEPTH;
 use super::split::can_split;
@@ -80,8 +81,8 @@ const TF32_ELEMENT: f64 = 0.0019;
 const TF32_PRODUCT: f64 = 1.4;
 
 /// The least k for which its error was below that of ordinary arithmetic, mean and greatest, on every kind of numbers tried
-/// (docs/kernels/matmul.md): the errors of ordinary sums grow with k.
-const SPLIT_DEPTH: u64 = 512;
+/// (docs/kernels/matmul_f32.md): the errors of ordinary sums grow with k.
+pub(super) const SPLIT_DEPTH: u64 = 512;
 
 /// Beyond this k an output of few tiles had the greater error on numbers of all magnitudes.
 const SPLIT_DEEP: u64 = 4096;
@@ -93,6 +94,8 @@ const PARTS_BYTE: f64 = 0.0004;
 const BYTE: f64 = 0.00024;
 /// How much of the shorter of reading and multiplying is not hidden behind the longer.
 const EXPOSED: f64 = 0.25;
+/// What puts a kernel that was asked for before all others.
+const FORCED: f64 = 1e15;
 /// The most rounds that parts are made for: they even out what the last one lacks, the less the more there are.
 const MOST_ROUNDS: u64 = 6;
 
@@ -112,16 +115,9 @@ pub(super) fn choose_f32(problem: &Problem, gpu: &Gpu) -> Choice {
         let rounds = batch(problem).div_ceil(u64::from(batch::WARPS * gpu.multiprocessors)) as f64;
         best.consider(Choice::Batch, BATCH[0] + rounds * (BATCH[1] + p.k as f64 * BATCH[2]));
     }
-    // Where few tiles have a deep k, sums of its parts are both faster and more accurate.
-    let all = u64::from(gpu.multiprocessors);
-    let fewest = if p.k <= SPLIT_DEEP { all.div_ceil(2) } else { 2 * all };
-    let splits = problem.precision != Precision::Fma
-        && gpu.has_split
-        && p.k >= SPLIT_DEPTH
-        && tiles(problem, Tile::T64x128) >= fewest
-        && can_split(problem);
-    if splits {
-        let pass = lines(problem) * p.k as f64 * SPLIT_LINE + SPLIT_LAUNCHES;
+    if may_split(problem, gpu) {
+        let [a, b] = factor_lines(problem);
+        let pass = if problem.kept { a } else { a + b } * p.k as f64 * SPLIT_LINE + SPLIT_LAUNCHES;
         for cost in &SPLIT {
             best.consider(Choice::Split(cost.tile), time(problem, gpu, cost, 1) + pass);
         }
@@ -134,11 +130,23 @@ pub(super) fn choose_f32(problem: &Problem, gpu: &Gpu) -> Choice {
     }
     // Blocks of the pass have hundreds of k; short ones would be mostly empty.
     if problem.precision == Precision::Tf32 && gpu.has_split && p.k >= SPLIT_DEPTH && can_split(problem) {
-        let (time, plan) = plan_whole(&Problem { dtype: DType::F16, ..*problem }, gpu.multiprocessors);
+        let (time, plan) = plan_whole("tf32_pass", &Problem { dtype: DType::F16, ..*problem }, gpu.multiprocessors);
         let pass = lines(problem) * p.k as f64 * TF32_ELEMENT + TF32_LAUNCHES;
         best.consider(Choice::Tf32Pass(plan), TF32_PRODUCT * time + pass);
     }
     best.choice
+}
+
+/// Whether the factors may be split: where few tiles have a deep k, sums of its parts are both faster and more accurate.
+pub(super) fn may_split(problem: &Problem, gpu: &Gpu) -> bool {
+    let k = problem.parameters.k;
+    let all = u64::from(gpu.multiprocessors);
+    let fewest = if k <= SPLIT_DEEP { all.div_ceil(2) } else { 2 * all };
+    problem.precision != Precision::Fma
+        && gpu.has_split
+        && k >= SPLIT_DEPTH
+        && tiles(problem, Tile::T64x128) >= fewest
+        && can_split(problem)
 }
 
 /// The kernel for a product of f64.
@@ -161,6 +169,7 @@ impl Best {
     }
 
     fn consider(&mut self, choice: Choice, time: f64) {
+        let time = if forced::is_asked(choice) { time - FORCED } else { time };
         if time < self.time {
             *self = Best { choice, time };
         }
@@ -197,10 +206,15 @@ fn time(problem: &Problem, gpu: &Gpu, cost: &Cost, parts: u64) -> f64 {
     multiply.max(read) + EXPOSED * multiply.min(read)
 }
 
-/// The rows of a and columns of b in memory.
-fn lines(problem: &Problem) -> f64 {
+/// The rows of a in memory, and the columns of b.
+fn factor_lines(problem: &Problem) -> [f64; 2] {
     let p = &problem.parameters;
-    (p.m * matrices(&p.a, p.batch) + p.n * matrices(&p.b, p.batch)) as f64
+    [(p.m * matrices(&p.a, p.batch)) as f64, (p.n * matrices(&p.b, p.batch)) as f64]
+}
+
+/// Both.
+fn lines(problem: &Problem) -> f64 {
+    factor_lines(problem).iter().sum()
 }
 
 /// The tiles of all the batch.

@@ -71,11 +71,11 @@ const FAST: [Candidate; 9] = [
     candidate(T64X64_SPLIT, [1, 2], [205.0, 300.0, 6500.0]),
     candidate(T64X64_SPLIT, [1, 8], [205.0, 300.0, 6500.0]),
 ];
-const PRECISE: [Candidate; 9] = [
-    candidate(T128X256, [2, 1], [860.0, 1200.0, 3000.0]),
-    candidate(T128X256, [1, 1], [861.0, 1200.0, 3000.0]),
-    candidate(T128X192, [1, 1], [625.0, 1100.0, 3000.0]),
-    candidate(T128X160_ALONG_K, [1, 1], [535.0, 1000.0, 3000.0]),
+pub(super) const PRECISE: [Candidate; 9] = [
+    candidate(T128X256, [2, 1], [808.0, 1200.0, 3000.0]),
+    candidate(T128X256, [1, 1], [809.0, 1200.0, 3000.0]),
+    candidate(T128X192, [1, 1], [588.0, 1100.0, 3000.0]),
+    candidate(T128X160_ALONG_K, [1, 1], [503.0, 1000.0, 3000.0]),
     candidate(T128X128, [1, 1], [420.0, 700.0, 3000.0]),
     candidate(T64X128, [1, 1], [290.0, 350.0, 2800.0]),
     candidate(T64X64, [1, 1], [225.0, 300.0, 2500.0]),
@@ -156,7 +156,7 @@ pub fn matmul_scaled(cuda: &Cuda, op: ScaledMatmul, out: Operand) -> Result<bool
         if kind != Kind::Blocks && skinny_fp8::launch(cuda, &problem, dtypes, out.dtype, [a_scales, b_scales])? {
             continue;
         }
-        let plan = plan_among(kind.candidates(pair), &problem, cuda.context().multiprocessors);
+        let plan = plan_among("fp8", kind.candidates(pair), &problem, cuda.context().multiprocessors);
         let kernel = |_| KERNELS.get(cuda, OP, index(pair, kind, output, plan.instance));
         let Arranged { launch, maps, parameters, .. } = &wgmma::arrange(cuda, &problem, plan, out.dtype, kernel)?;
         let parameters = TwFp8 { product: *parameters, a_scales, b_scales };
@@ -281,8 +281,8 @@ mod tests {
 
     fn chosen_of_batch(kind: Kind, pair: usize, batch: u32, [m, n, k]: [u64; 3]) -> &'static str {
         let parameters = TwMatmul { m, n, k, batch: [batch, 1], ..TwMatmul::default() };
-        let problem = Problem { dtype: DType::F8E4M3, precision: Precision::F32, parameters };
-        INSTANCES[plan_among(kind.candidates(pair), &problem, 132).instance].name
+        let problem = Problem { dtype: DType::F8E4M3, precision: Precision::F32, kept: false, parameters };
+        INSTANCES[plan_among("fp8", kind.candidates(pair), &problem, 132).instance].name
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod burst;
 mod choose;
 mod choose_wide;
 mod dmma;
+mod forced;
 mod fp8;
 mod mma;
 mod parts;
@@ -20,6 +21,9 @@ mod simt_ring;
 mod skinny;
 mod skinny_fp8;
 mod split;
+mod split_kept;
+#[cfg(test)]
+mod sweep;
 mod tf32;
 mod tf32_pass;
 mod wgmma;
@@ -28,10 +32,11 @@ mod wgmma_plan;
 use self::choose::{Choice, Gpu, choose};
 pub(super) use self::fp8::matmul_scaled;
 use self::problem::{Problem, problems};
+pub(crate) use self::split_kept::Kept;
 use super::abi::{TwFp8, TwMatmul};
 use super::launch::TellAhead;
 use super::{Cuda, kernels};
-use crate::backend::{Activation, Matmul, Operand};
+use crate::backend::{Activation, Matmul, Operand, Packed};
 use crate::dtype::DType;
 use crate::error::Result;
 
@@ -69,6 +74,7 @@ pub(super) fn matmul(cuda: &Cuda, op: Matmul, out: Operand) -> Result<()> {
         has_split: dtype == DType::F32 && kernels::has_module(context, split::MODULE),
         has_tf32: dtype == DType::F32 && kernels::has_module(context, tf32::MODULE),
     };
+    let kept = op.packed.map(|Packed::Cuda(kept)| kept);
     for problem in problems(&op, &out) {
         match choose(&problem, &gpu) {
             Some(Choice::Row) => row::launch(cuda, &problem)?,
@@ -79,7 +85,7 @@ pub(super) fn matmul(cuda: &Cuda, op: Matmul, out: Operand) -> Result<()> {
             Some(Choice::SimtRing { tile, parts }) => simt_ring::launch(cuda, &problem, tile, parts)?,
             Some(Choice::Dmma { tile, parts }) => dmma::launch(cuda, &problem, tile, parts)?,
             Some(Choice::Mma) => mma::launch(cuda, &problem)?,
-            Some(Choice::Split(tile)) => split::launch(cuda, &problem, tile)?,
+            Some(Choice::Split(tile)) => split::launch(cuda, &problem, tile, kept.filter(|_| problem.kept))?,
             Some(Choice::Tf32(plan)) => tf32::launch(cuda, &problem, plan)?,
             Some(Choice::Tf32Pass(plan)) => tf32_pass::launch(cuda, &problem, plan)?,
             Some(Choice::Wgmma(plan)) => wgmma::launch(cuda, &problem, plan)?,
@@ -90,6 +96,11 @@ pub(super) fn matmul(cuda: &Cuda, op: Matmul, out: Operand) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// See [`crate::backend::Backend::pack`].
+pub(super) fn pack(cuda: &Cuda, matrix: Operand) -> Result<Option<Packed>> {
+    Ok(split_kept::keep(cuda, &matrix)?.map(Packed::Cuda))
 }
 
 /// The problem's parameters for a kernel whose tiles are `m` x `n`, and the number of tiles in the batch.

@@ -25,6 +25,8 @@ const OPERANDS: usize = 6;
 pub(super) struct Problem {
     pub dtype: DType,
     pub precision: Precision,
+    /// Whether the split of b is kept.
+    pub kept: bool,
     /// All but the tiles, which depend on the kernel.
     pub parameters: TwMatmul,
 }
@@ -102,14 +104,18 @@ pub(super) fn problems(op: &Matmul, out: &Operand) -> Vec<Problem> {
     };
     let operands = [Some(*out), Some(op.a), Some(op.b), op.bias, op.multiply, op.c];
     let placed = operands.map(|operand| operand.map(Placed::from));
-    plan(out.dtype, op.precision, &parameters, placed).into_iter().map(turned).collect()
+    let kept = op.packed.is_some();
+    plan(out.dtype, op.precision, &parameters, placed)
+        .into_iter()
+        .map(|problem| turned(Problem { kept, ..problem }))
+        .collect()
 }
 
 /// The transpose of a problem whose output runs down its columns, else itself.
 fn turned(problem: Problem) -> Problem {
     let p = &problem.parameters;
     let by_columns = p.n == 1 || p.out.column != 1 && p.out.row == 1;
-    if p.m != 1 && by_columns { Problem { parameters: transposed(p), ..problem } } else { problem }
+    if p.m != 1 && by_columns { Problem { parameters: transposed(p), kept: false, ..problem } } else { problem }
 }
 
 /// An operand whose first element has this address.
@@ -197,7 +203,7 @@ pub(super) fn plan(
                 batch: [sizes[0] as u32, (sizes[1] - first).min(most) as u32],
                 ..*common
             };
-            Problem { dtype, precision, parameters }
+            Problem { dtype, precision, kept: false, parameters }
         })
         .collect()
 }

@@ -6,6 +6,7 @@
 
 use super::choose::Tile;
 use super::problem::Problem;
+use super::split_kept::Kept;
 use super::{OP, tiled};
 use crate::backend::cuda::abi::{TwMatmul, TwMatrix, TwSplit, TwSplitFactor};
 use crate::backend::cuda::kernels::{Entry, Kernel, KernelSet};
@@ -19,9 +20,9 @@ pub(super) const MODULE: &str = "matmul/split_f16x3";
 
 /// Elements of k that lie together in the planes.
 pub(super) const DEPTH: u64 = 32;
-/// Elements of k that a block of the pass handles at a time, and those that it keeps in registers.
+/// Elements of k that a block of the pass handles at a time, and those that it has registers for.
 const STEP: u64 = 128;
-const KEPT: u64 = 512;
+const IN_REGISTERS: u64 = 512;
 /// Rows that a cluster of the pass handles.
 const ROWS: u64 = 32;
 const MOST_BLOCKS: u32 = 8;
@@ -35,11 +36,13 @@ const NONE_TILE: [u64; 2] = [128, 128];
 const NONE_THREADS: u32 = 256;
 const NONE_SHARED: u32 = 3 * 16 * ((128 + 128) * 4 + 32);
 /// The most memory that the planes may take.
-const MOST_BYTES: u64 = 32 << 30;
+pub(super) const MOST_BYTES: u64 = 32 << 30;
 /// The longest k: the pass counts the elements of a chunk, an eighth of k, in 16 bits.
-const MOST_DEPTH: u64 = 1 << 18;
+pub(super) const MOST_DEPTH: u64 = 1 << 18;
 
 const TILES: [Tile; 2] = [Tile::T128x128, Tile::T64x128];
+/// The columns of each of them, for which b is cut into planes.
+pub(super) const COLUMNS: u64 = 128;
 
 /// The kernels that split: both factors into planes of f16, with the verdict; the same, but the greater pieces alone, as matrices; and
 /// once more, into planes of bf16, where the verdict asks for it.
@@ -73,9 +76,25 @@ struct Workspace {
     bytes: u64,
 }
 
-/// Blocks of `DEPTH` along k, an even number.
-fn depth(k: u64) -> u64 {
-    2 * k.div_ceil(2 * DEPTH)
+/// How the pass goes through k.
+pub(super) struct Stretches {
+    /// Blocks of `DEPTH` in all, an even number.
+    pub depth: u64,
+    /// Blocks of a cluster, which share k.
+    pub cluster: u32,
+    /// The elements of each.
+    pub chunk: u64,
+}
+
+impl Stretches {
+    pub fn new(k: u64) -> Self {
+        let depth = 2 * k.div_ceil(2 * DEPTH);
+        let mut cluster = 1;
+        while cluster < MOST_BLOCKS && u64::from(cluster) * IN_REGISTERS < k {
+            cluster *= 2;
+        }
+        Self { depth, cluster, chunk: (depth * DEPTH).div_ceil(cluster.into()).next_multiple_of(STEP) }
+    }
 }
 
 /// The matrices of a factor: a broadcast one is split once.
@@ -99,7 +118,7 @@ fn workspace(p: &TwMatmul, [m, n]: [u64; 2]) -> Option<Workspace> {
     let [a, b] = lines;
     let shifts = [place(a.checked_mul(4)?)?, place(b.checked_mul(4)?)?];
     // Planes of six bytes for each element: three of bf16, or two of f16.
-    let line = depth(p.k).checked_mul(DEPTH * 6)?;
+    let line = Stretches::new(p.k).depth.checked_mul(DEPTH * 6)?;
     let planes = [place(a.checked_mul(line)?)?, place(b.checked_mul(line)?)?];
     let indexed = a + b < 1 << 31 && p.k <= MOST_DEPTH;
     (indexed && end <= MOST_BYTES).then_some(Workspace { shifts, planes, bytes: end })
@@ -131,9 +150,9 @@ pub(super) struct Prepared<'a> {
     _seen: Taken<'a>,
 }
 
-/// Launches the pass and the products of both schemes, and ordinary arithmetic for what neither does.
-pub(super) fn launch(cuda: &Cuda, problem: &Problem, tile: Tile) -> Result<()> {
-    let prepared = prepare(cuda, problem, tile)?;
+/// Launches the pass and the products of both schemes, and ordinary arithmetic for what neither does. Of b the split may be `kept`.
+pub(super) fn launch(cuda: &Cuda, problem: &Problem, tile: Tile, kept: Option<&Kept>) -> Result<()> {
+    let prepared = prepare(cuda, problem, tile, kept)?;
     prepared.pass(cuda, Pass::Planes)?;
     prepared.pass(cuda, Pass::Again)?;
     prepared.product(cuda, 0)?;
@@ -142,26 +161,57 @@ pub(super) fn launch(cuda: &Cuda, problem: &Problem, tile: Tile) -> Result<()> {
 }
 
 /// The parameters of the kernels for products in tiles of `tile`, and the workspace.
-pub(super) fn prepare<'a>(cuda: &'a Cuda, problem: &Problem, tile: Tile) -> Result<Prepared<'a>> {
+pub(super) fn prepare<'a>(cuda: &'a Cuda, problem: &Problem, tile: Tile, kept: Option<&Kept>) -> Result<Prepared<'a>> {
     let [m, n] = tile.size();
     let (parameters, _) = tiled(problem, m, n);
     let Some(workspace) = workspace(&parameters, [m, n]) else {
         return cuda.unsupported(OP, problem.dtype, "the factors are too large to be split");
     };
     let scratch = cuda.scratch(workspace.bytes as usize)?;
-    let depth = depth(parameters.k);
-    let mut cluster = 1;
-    while cluster < MOST_BLOCKS && u64::from(cluster) * KEPT < parameters.k {
-        cluster *= 2;
+    let stretches = Stretches::new(parameters.k);
+    let (a, b) = (parameters.a, parameters.b);
+    let mut factors = [
+        factor(&a, [a.row, a.column], [parameters.m, m], matrices(&a, parameters.batch)),
+        factor(&b, [b.column, b.row], [parameters.n, n], matrices(&b, parameters.batch)),
+    ];
+    for (i, factor) in factors.iter_mut().enumerate() {
+        factor.shifts = scratch.pointer() + workspace.shifts[i];
+        factor.planes = [scratch.pointer() + workspace.planes[i]; 2];
     }
-    let chunk = (depth * DEPTH).div_ceil(cluster.into()).next_multiple_of(STEP);
-    let factor = |i: usize, x: &TwMatrix, [row, along]: [i64; 2], rows: u64, height: u64| TwSplitFactor {
+    // `workspace` keeps all rows, and so the groups of them, below 2^31; blocks that find nothing to do are eight to a group at most.
+    let mut parts = groups(&factors[0]);
+    match kept {
+        Some(kept) => kept.lend(&mut factors[1]),
+        None => parts += groups(&factors[1]),
+    }
+    let seen = cuda.tickets.take(OP)?;
+    let split = TwSplit {
+        factors,
+        seen: seen.pointer(),
+        verdict: scratch.pointer(),
+        k: parameters.k,
+        depth: stretches.depth as u32,
+        chunk: stretches.chunk as u32,
+        product: parameters,
+    };
+    let cluster = stretches.cluster;
+    Ok(Prepared { split, tile, cluster, blocks: parts as u32 * cluster, _workspace: scratch, _seen: seen })
+}
+
+/// A factor whose lines along k have the strides `[row, along]`, in blocks of `height` of them; where its split goes is to be said.
+pub(super) fn factor(
+    x: &TwMatrix,
+    [row, along]: [i64; 2],
+    [rows, height]: [u64; 2],
+    matrices: [u32; 2],
+) -> TwSplitFactor {
+    TwSplitFactor {
         pointer: x.pointer,
         row,
         depth: along,
         batch: x.batch,
         rows,
-        matrices: matrices(x, parameters.batch),
+        matrices,
         height: height as u32,
         blocks: rows.div_ceil(height) as u32,
         direction: match (x.aligned, along, row) {
@@ -169,36 +219,18 @@ pub(super) fn prepare<'a>(cuda: &'a Cuda, problem: &Problem, tile: Tile) -> Resu
             (1, _, 1) => 2,
             _ => 0,
         },
-        shifts: scratch.pointer() + workspace.shifts[i],
-        planes: scratch.pointer() + workspace.planes[i],
-    };
-    let (a, b) = (parameters.a, parameters.b);
-    let seen = cuda.tickets.take(OP)?;
-    let split = TwSplit {
-        factors: [factor(0, &a, [a.row, a.column], parameters.m, m), factor(1, &b, [b.column, b.row], parameters.n, n)],
-        seen: seen.pointer(),
-        verdict: scratch.pointer(),
-        k: parameters.k,
-        depth: depth as u32,
-        chunk: chunk as u32,
-        product: parameters,
-    };
-    // `workspace` keeps all rows, and so the groups of them, below 2^31; blocks that find nothing to do are eight to a group at most.
-    let parts: u64 = split.factors.iter().map(groups).sum();
-    Ok(Prepared { split, tile, cluster, blocks: parts as u32 * cluster, _workspace: scratch, _seen: seen })
+        ..TwSplitFactor::default()
+    }
 }
 
 impl Prepared<'_> {
     /// Launches a kernel of the pass.
     pub fn pass(&self, cuda: &Cuda, pass: Pass) -> Result<()> {
-        let kernel = PASS.get(cuda, OP, pass as usize)?;
-        let launch = match pass {
-            Pass::Planes | Pass::Matrices => {
-                Launch::linear(kernel, self.blocks, PASS_THREADS).cluster([self.cluster, 1, 1])
-            }
-            Pass::Again => Launch::linear(kernel, self.blocks.min(4 * cuda.context().multiprocessors), PASS_THREADS),
+        let cluster = match pass {
+            Pass::Planes | Pass::Matrices => Some(self.cluster),
+            Pass::Again => None,
         };
-        start(cuda, launch, &self.split)
+        start_pass(cuda, OP, pass, self.blocks, cluster, &self.split)
     }
 
     /// Launches the product of a scheme: 0 is three products of f16, 1 six of bf16.
@@ -208,7 +240,7 @@ impl Prepared<'_> {
         let p = &self.split.product;
         let tiles = p.tiles_m * p.tiles_n * p.batch[0] * p.batch[1];
         let launch = Launch::linear(kernel, tiles.min(cuda.context().multiprocessors), THREADS);
-        start(cuda, launch.shared(shared_bytes(self.tile, scheme as u32 + 2)), &self.split)
+        start(cuda, OP, launch.shared(shared_bytes(self.tile, scheme as u32 + 2)), &self.split)
     }
 
     /// Launches ordinary arithmetic for what no scheme does.
@@ -216,20 +248,37 @@ impl Prepared<'_> {
         let (product, tiles) = tiled(problem, NONE_TILE[0], NONE_TILE[1]);
         let kernel = NONE.get(cuda, OP, 0)?;
         let launch = Launch::linear(kernel, tiles, NONE_THREADS).shared(NONE_SHARED);
-        start(cuda, launch, &TwSplit { product, ..self.split })
+        start(cuda, OP, launch, &TwSplit { product, ..self.split })
     }
 }
 
-/// Launches a kernel that takes what `prepare` has made.
-fn start(cuda: &Cuda, launch: Launch, split: &TwSplit) -> Result<()> {
+/// Launches a kernel of the pass in as many blocks: in clusters, or else as many as fit of them.
+pub(super) fn start_pass(
+    cuda: &Cuda,
+    op: &'static str,
+    pass: Pass,
+    blocks: u32,
+    cluster: Option<u32>,
+    split: &TwSplit,
+) -> Result<()> {
+    let kernel = PASS.get(cuda, op, pass as usize)?;
+    let launch = match cluster {
+        Some(cluster) => Launch::linear(kernel, blocks, PASS_THREADS).cluster([cluster, 1, 1]),
+        None => Launch::linear(kernel, blocks.min(4 * cuda.context().multiprocessors), PASS_THREADS),
+    };
+    start(cuda, op, launch, split)
+}
+
+/// Launches a kernel that takes what `prepare` has made, or the part of it that the kernel looks at.
+fn start(cuda: &Cuda, op: &'static str, launch: Launch, split: &TwSplit) -> Result<()> {
     // SAFETY: the entries take one TwSplit and as much shared memory as their buffers need; they reach what the operands' shapes
     // and strides reach, and the workspace, which is laid out for these factors. The stream is done with the workspace before it
     // does what its next owner asks.
-    unsafe { cuda.launch(OP, &launch.dependent(), split) }
+    unsafe { cuda.launch(op, &launch.dependent(), split) }
 }
 
 /// The groups of rows of a factor that a cluster of the pass does each.
-fn groups(x: &TwSplitFactor) -> u64 {
+pub(super) fn groups(x: &TwSplitFactor) -> u64 {
     let rows = u64::from(x.blocks) * u64::from(x.height);
     rows.div_ceil(ROWS) * u64::from(x.matrices[0]) * u64::from(x.matrices[1])
 }
@@ -261,8 +310,9 @@ mod tests {
     }
 
     #[test]
-    fn shared_memory_fits_a_block() {
+    fn tiles_have_the_columns_of_kept_planes_and_fit_a_block() {
         for tile in TILES {
+            assert_eq!(tile.size()[1], COLUMNS);
             for planes in [2, 3] {
                 assert!(shared_bytes(tile, planes) <= 227 << 10, "{tile:?} with {planes} planes");
             }

@@ -32,7 +32,7 @@ static KERNELS: KernelSet<{ COUNT * LAYOUTS.len() }> = KernelSet::new(|index| {
     Entry { module: MODULE, name: format!("matmul_tf32_{instance}_{layout}") }
 });
 
-/// For both factors along k. Fitted to measurements on one GPU (`docs/kernels/matmul.md`).
+/// For both factors along k. Fitted to measurements on one GPU (`docs/kernels/matmul_f32.md`).
 const STRAIGHT: [Candidate; 13] = [
     candidate(T128X256, [2, 1], [655.0, 1500.0, 3500.0]),
     candidate(T128X256, [1, 1], [660.0, 1500.0, 3500.0]),
@@ -87,15 +87,21 @@ fn turned(problem: &Problem) -> Problem {
     }
 }
 
-/// The fastest plan, and its time in nanoseconds; `None` for factors that the kernels cannot read.
-pub(super) fn plan(problem: &Problem, multiprocessors: u32) -> Option<(f64, Plan)> {
+/// The problem as the kernels take it, and the candidates for it; `None` for factors that they cannot read.
+pub(super) fn candidates(problem: &Problem) -> Option<(Problem, &'static [Candidate])> {
     let problem = turned(problem);
     let candidates: &[Candidate] = match problem.layout() {
         1 => &STRAIGHT,
         2 => &TURNED,
         _ => &HALF,
     };
-    can_box(&problem).then(|| plan_timed(candidates, &problem, multiprocessors))
+    can_box(&problem).then_some((problem, candidates))
+}
+
+/// The fastest plan, and its time in nanoseconds.
+pub(super) fn plan(problem: &Problem, multiprocessors: u32) -> Option<(f64, Plan)> {
+    let (problem, candidates) = candidates(problem)?;
+    Some(plan_timed("tf32", candidates, &problem, multiprocessors))
 }
 
 /// The output as the accelerator writes it, in pieces of 64 rows and 32 columns or, by columns, squares of 32: where there is nothing to do

@@ -25,7 +25,7 @@ static KERNELS: KernelSet<WHOLE> = KernelSet::new(|index| Entry {
 
 /// Launches the pass, the product in tiles of `plan`, and what stands in for it.
 pub(super) fn launch(cuda: &Cuda, problem: &Problem, plan: Plan) -> Result<()> {
-    let mut prepared = split::prepare(cuda, problem, Tile::T128x128)?;
+    let mut prepared = split::prepare(cuda, problem, Tile::T128x128, None)?;
     prepared.pass(cuda, Pass::Matrices)?;
 
     let [a, b] = &prepared.split.factors;
@@ -58,5 +58,5 @@ fn matrices(x: &TwSplitFactor, length: i64) -> TwMatrix {
     // A factor that is broadcast has one matrix for all.
     let stride = |count: u32, stride: i64| if count > 1 { stride } else { 0 };
     let batch = [stride(outer, matrix * i64::from(inner)), stride(inner, matrix)];
-    TwMatrix { pointer: x.planes, batch, aligned: 1, ..TwMatrix::default() }
+    TwMatrix { pointer: x.planes[0], batch, aligned: 1, ..TwMatrix::default() }
 }

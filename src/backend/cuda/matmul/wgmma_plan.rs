@@ -4,8 +4,7 @@
 //! takes for the factors if that is longer; plus what each tile and each launch costs beside. A product may be alone or among others that
 //! do not wait for each other, and both times count. The costs are fitted to measurements on one GPU (`docs/kernels/matmul.md`).
 
-use std::sync::OnceLock;
-
+use super::forced;
 use super::problem::Problem;
 use crate::backend::cuda::tickets::Tickets;
 use crate::dtype::DType;
@@ -162,11 +161,11 @@ const ADDING: [f64; 2] = [3000.0, 190.0];
 /// The nanoseconds that a launch takes at least.
 const LEAST: f64 = 1100.0;
 /// What the time of a product alone counts for, of 1, beside its time among others, where it may begin beside them.
-const ALONE: f64 = 0.6;
+pub(super) const ALONE: f64 = 0.6;
 
 /// Of tiles in pairs and alone the first is taken where both take the same rounds. Each block of a tile that is split begins anew, which
 /// is most of what such a tile costs.
-const CANDIDATES: [Candidate; 15] = [
+pub(super) const CANDIDATES: [Candidate; 15] = [
     candidate(T128X256, [2, 1], [622.0, 1500.0, 3000.0]),
     candidate(T128X256, [1, 1], [629.0, 1500.0, 3000.0]),
     candidate(T128X192, [1, 1], [475.0, 1300.0, 2700.0]),
@@ -185,7 +184,7 @@ const CANDIDATES: [Candidate; 15] = [
 ];
 
 impl Candidate {
-    /// As `TILEWORK_WGMMA` has it.
+    /// As `forced.rs` has it.
     fn name(&self) -> String {
         format!("{}/{}x{}", INSTANCES[self.instance].name, self.rows, self.slices)
     }
@@ -245,57 +244,61 @@ pub(super) fn clusters(multiprocessors: u32, size: u32) -> u32 {
     (usable / size).max(1)
 }
 
-/// The candidate that is to compute whatever it can, for tests and benches, and into how many parts it splits k between clusters where it
-/// can: `TILEWORK_WGMMA=INSTANCE/ROWSxSLICES` or `INSTANCE/ROWSxSLICESxSPLITS`, as in `128x256/2x1`.
-fn forced(candidates: &[Candidate]) -> Option<(&Candidate, u32)> {
-    static CHOSEN: OnceLock<Option<String>> = OnceLock::new();
-    let chosen = CHOSEN.get_or_init(|| {
-        let chosen = std::env::var("TILEWORK_WGMMA").ok()?;
-        if !INSTANCES.iter().any(|instance| chosen.split('/').next() == Some(instance.name)) {
-            eprintln!("tilework: TILEWORK_WGMMA={chosen}: no such instance; the fastest is taken");
-        }
-        Some(chosen)
-    });
-    named(candidates, chosen.as_ref()?)
+/// The plan of the candidate of this name (`forced.rs`) and its time; `None` where there is none, or it cannot be.
+pub(super) fn plan_named(
+    form: &str,
+    candidates: &[Candidate],
+    problem: &Problem,
+    multiprocessors: u32,
+    share: f64,
+) -> Option<(f64, Plan)> {
+    let (candidate, most) = named(candidates, form)?;
+    let possible = (1..=most).filter_map(|splits| candidate.estimate(problem, multiprocessors, splits, share));
+    possible.min_by(|a, b| a.0.total_cmp(&b.0))
 }
 
-fn named<'a>(candidates: &'a [Candidate], chosen: &str) -> Option<(&'a Candidate, u32)> {
-    let splits = |name: String| match chosen.strip_prefix(&name)? {
-        "" => Some(2),
+/// The candidate of this name, and into how many parts it splits k between clusters at most.
+fn named<'a>(candidates: &'a [Candidate], form: &str) -> Option<(&'a Candidate, u32)> {
+    let splits = |name: String| match form.strip_prefix(&name)? {
+        "" => Some(1),
         rest => rest.strip_prefix('x')?.parse().ok(),
     };
     candidates.iter().find_map(|candidate| Some((candidate, splits(candidate.name())?)))
 }
 
-/// The fastest plan by the estimates; the first of equals.
+/// The candidates that compute all of k.
+pub(super) fn whole() -> &'static [Candidate] {
+    &CANDIDATES[..CANDIDATES.partition_point(|candidate| candidate.instance < WHOLE)]
+}
+
+/// The fastest plan by the estimates for a product of 16 bits; the first of equals.
 pub(super) fn plan(problem: &Problem, multiprocessors: u32) -> Plan {
-    plan_among(&CANDIDATES, problem, multiprocessors)
+    plan_among("wgmma", &CANDIDATES, problem, multiprocessors)
 }
 
-/// The same among some candidates.
-pub(super) fn plan_among(candidates: &[Candidate], problem: &Problem, multiprocessors: u32) -> Plan {
-    plan_timed(candidates, problem, multiprocessors).1
+/// The same among the candidates of another family.
+pub(super) fn plan_among(family: &str, candidates: &[Candidate], problem: &Problem, multiprocessors: u32) -> Plan {
+    plan_timed(family, candidates, problem, multiprocessors).1
 }
 
-/// The same with its time in nanoseconds, none where the plan is forced.
-pub(super) fn plan_timed(candidates: &[Candidate], problem: &Problem, multiprocessors: u32) -> (f64, Plan) {
-    plan_by(candidates, problem, multiprocessors, ALONE)
+/// The same with its time in nanoseconds.
+pub(super) fn plan_timed(
+    family: &str,
+    candidates: &[Candidate],
+    problem: &Problem,
+    multiprocessors: u32,
+) -> (f64, Plan) {
+    plan_by(family, candidates, problem, multiprocessors, ALONE)
 }
 
-/// The fastest plan that does not split k, and its time in nanoseconds, of a product that does not begin beside others.
-pub(super) fn plan_whole(problem: &Problem, multiprocessors: u32) -> (f64, Plan) {
-    let whole = CANDIDATES.partition_point(|candidate| candidate.instance < WHOLE);
-    plan_by(&CANDIDATES[..whole], problem, multiprocessors, 1.0)
+/// The fastest plan of a family that does not split k, and its time in nanoseconds, of a product that does not begin beside others.
+pub(super) fn plan_whole(family: &str, problem: &Problem, multiprocessors: u32) -> (f64, Plan) {
+    plan_by(family, whole(), problem, multiprocessors, 1.0)
 }
 
-fn plan_by(candidates: &[Candidate], problem: &Problem, multiprocessors: u32, share: f64) -> (f64, Plan) {
-    if let Some((candidate, most)) = forced(candidates)
-        && let Some((_, plan)) =
-            (1..=most).rev().find_map(|splits| candidate.estimate(problem, multiprocessors, splits, share))
-    {
-        return (0.0, plan);
-    }
-    fastest(problem, multiprocessors, candidates, share)
+fn plan_by(family: &str, candidates: &[Candidate], problem: &Problem, multiprocessors: u32, share: f64) -> (f64, Plan) {
+    let forced = forced::form(family).and_then(|form| plan_named(form, candidates, problem, multiprocessors, share));
+    forced.unwrap_or_else(|| fastest(problem, multiprocessors, candidates, share))
 }
 
 fn fastest(problem: &Problem, multiprocessors: u32, candidates: &[Candidate], share: f64) -> (f64, Plan) {
@@ -322,7 +325,7 @@ mod tests {
 
     fn problem(m: u64, n: u64, k: u64, batch: u32) -> Problem {
         let parameters = TwMatmul { m, n, k, batch: [1, batch], ..TwMatmul::default() };
-        Problem { dtype: DType::BF16, precision: Precision::F32, parameters }
+        Problem { dtype: DType::BF16, precision: Precision::F32, kept: false, parameters }
     }
 
     fn chosen(m: u64, n: u64, k: u64) -> (&'static str, Plan) {

@@ -1,0 +1,124 @@
+//! Products with a packed matrix: small integers to the bit in every layout and batch, what is packed is what was there, and the errors.
+//!
+//! Large products of f32, whose packed form is another one, are in `accuracy.rs` too.
+
+use tilework::{BackendKind, Device, Error, MatmulOptions, Number, Precision, Result, Tensor};
+
+use crate::element::{TestElement, Value, each_element};
+use crate::layouts::{Physical, logical, place};
+use crate::matmul::multiply;
+use crate::report::Want;
+use crate::runner::{Context, Outcome, Suite};
+use crate::values::Rng;
+
+const FAMILY: &str = "matmul";
+const NAME: &str = "matmul_packed";
+
+pub fn cases(suite: &mut Suite) {
+    each_element!(T in numbers { integer_cases::<T>(suite) });
+    suite.case::<f32>(FAMILY, NAME, "large small integers", probe::<f32>, |ctx| {
+        // Of enough rows and depth for the split, with tails; every precision.
+        let mut rng = ctx.rng();
+        let shapes: [[&[usize]; 2]; 3] =
+            [[&[700, 520], &[520, 900]], [&[3, 390, 600], &[600, 260]], [&[2, 2, 300, 516], &[516, 1030]]];
+        let precisions = [Precision::F32, Precision::Fma, Precision::Tf32];
+        for (i, [left, right]) in ctx.some(shapes.into_iter().enumerate()) {
+            for physical in [Physical::Contiguous, Physical::Transposed] {
+                for precision in ctx.some(precisions).into_iter().skip(i % 2) {
+                    exact::<f32>(ctx, &mut rng, [left, right], [physical; 2], precision)?;
+                }
+            }
+        }
+        Ok(())
+    });
+    suite.case::<f32>(FAMILY, NAME, "errors", probe::<f32>, errors);
+}
+
+fn probe<T: TestElement + Number>(device: &Device) -> Result<()> {
+    let x = Tensor::<T>::zeros((2, 2), device)?;
+    x.matmul_packed(&x.pack()?)?.to_vec().map(drop)
+}
+
+fn integer_cases<T: TestElement + Number>(suite: &mut Suite) {
+    suite.case::<T>(FAMILY, NAME, "small integers", probe::<T>, |ctx| {
+        let mut rng = ctx.rng();
+        let shapes: [[&[usize]; 2]; 9] = [
+            [&[5, 7], &[7, 6]],
+            [&[7], &[7, 6]],
+            [&[3, 4, 5], &[5, 6]],
+            [&[2, 3, 4, 9], &[9, 5]],
+            [&[65, 600], &[600, 130]],
+            [&[1, 520], &[520, 264]],
+            [&[0, 3], &[3, 4]],
+            [&[3, 0], &[0, 4]],
+            [&[3, 4], &[4, 0]],
+        ];
+        for (i, [left, right]) in shapes.into_iter().enumerate() {
+            let physical = Physical::ALL.into_iter().cycle().skip(i);
+            for (left_physical, right_physical) in physical.clone().zip(physical.skip(1)).take(3) {
+                exact::<T>(ctx, &mut rng, [left, right], [left_physical, right_physical], Precision::F32)?;
+            }
+        }
+        Ok(())
+    });
+    suite.case::<T>(FAMILY, NAME, "a copy", probe::<T>, |ctx| {
+        // What is done to the tensor afterwards does not show, and the packed matrix outlives it.
+        let mut w = Tensor::<T>::ones((600, 40), &ctx.device)?;
+        let packed = w.pack()?;
+        w.assign(T::ZERO)?;
+        drop(w);
+        let y = Tensor::<T>::ones((2, 600), &ctx.device)?.matmul_packed(&packed)?;
+        let plain = Tensor::<T>::ones((2, 600), &ctx.device)?.matmul(&Tensor::ones((600, 40), &ctx.device)?)?;
+        ctx.check_bits(&[2, 40], &y.to_vec()?, &plain.to_vec()?);
+        Ok(())
+    });
+}
+
+/// A product of small integers, to the bit.
+fn exact<T: TestElement + Number>(
+    ctx: &Context,
+    rng: &mut Rng,
+    [left, right]: [&[usize]; 2],
+    physical: [Physical; 2],
+    precision: Precision,
+) -> Outcome {
+    ctx.at(format_args!("{left:?} {} @ {right:?} {}", physical[0].name(), physical[1].name()));
+    let mut draw =
+        |shape: &[usize], physical| logical(shape, &rng.small_ints::<T>(shape.iter().product(), 2), physical);
+    let (a, b) = (draw(left, physical[0]), draw(right, physical[1]));
+    let packed = place(&ctx.device, right, &b, physical[1])?.pack()?;
+    ctx.check_that(packed.shape() == right, || format!("packed, the shape is {:?}", packed.shape()));
+    let options = MatmulOptions { alpha: 2.0, precision, ..Default::default() };
+    let y = place(&ctx.device, left, &a, physical[0])?.matmul_packed_with(&packed, options)?;
+    let ints = |v: &[T]| v.iter().map(|v| v.to_f64() as i64).collect::<Vec<i64>>();
+    let (shape, product) = multiply(left, &ints(&a), right, &ints(&b));
+    ctx.check_that(y.shape() == shape, || format!("the result has shape {:?}, not {shape:?}", y.shape()));
+    let value = |v: i64| if T::FORMAT.is_some() { Value::Float(v as f64) } else { Value::Int(v.into()) };
+    let want = |i: usize| Want { any_zero: true, ..Want::exactly(value(2 * product[i])) };
+    ctx.check(&shape, &y.to_vec()?, |i, got| want(i).judge(got));
+    Ok(())
+}
+
+fn errors(ctx: &Context) -> Outcome {
+    for shape in [&[][..], &[3], &[2, 3, 4]] {
+        ctx.at(format_args!("packing {shape:?}"));
+        let tensor = Tensor::<f32>::ones(shape, &ctx.device)?;
+        ctx.check_error_that(tensor.pack().map(drop), "InvalidArgument with the shape", |error| {
+            matches!(error, Error::InvalidArgument { op: "pack", reason } if reason.contains(&format!("{shape:?}")))
+        });
+    }
+    let packed = Tensor::<f32>::ones((600, 4), &ctx.device)?.pack()?;
+    ctx.at("factors that do not fit");
+    let x = Tensor::<f32>::ones((5, 300), &ctx.device)?;
+    ctx.check_error_that(x.matmul_packed(&packed), "ShapeMismatch with both shapes", |error| {
+        matches!(error, Error::ShapeMismatch { op: "matmul_packed", lhs, rhs, .. } if *lhs == [5, 300] && *rhs == [600, 4])
+    });
+    if ctx.backend() != BackendKind::Cpu {
+        ctx.at("a factor elsewhere");
+        let x = Tensor::<f32>::ones((5, 600), &Device::cpu())?;
+        ctx.check_error_that(x.matmul_packed(&packed), "DeviceMismatch", |error| {
+            matches!(error, Error::DeviceMismatch { op: "matmul_packed", .. })
+        });
+    }
+    Ok(())
+}
