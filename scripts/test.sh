@@ -60,6 +60,12 @@ wgpu_on_a_device() {
     "$(unit_tests)" backend::wgpu --ignored
 }
 
+# The tests of what only Intel's matrix units do.
+amx_units() {
+    grep -qw amx_bf16 /proc/cpuinfo 2>/dev/null || { echo "this processor has no AMX"; return $skipped; }
+    "$(unit_tests)" backend::cpu::matmul::amx --ignored
+}
+
 memory_checked() {
     command -v valgrind >/dev/null || { echo "valgrind is not installed"; return $skipped; }
     # Few cases: a check of every access costs about fifty times the time.
@@ -103,6 +109,7 @@ step "lint with cuda alone, kernels for 80" lint_cuda
 step "build the tests, kernels for ${TILEWORK_CUDA_ARCHS:-the GPU present}" cargo test --locked "${cuda[@]}" --tests --no-run
 step "test" unit_and_integration
 step "wgpu on a device" wgpu_on_a_device
+step "matrix units of the CPU" amx_units
 step "conformance suite" cargo test --locked "${cuda[@]}" --test conformance -- --quiet --matrix
 # Once more in the mode that users have: every case, a few shapes of each.
 step "conformance suite without poisoned memory" env TILEWORK_POISON=0 TILEWORK_CONFORMANCE=smoke cargo test --locked "${cuda[@]}" --test conformance -- --quiet

@@ -13,6 +13,8 @@ use crate::backend::Activation;
 use crate::dtype::{DType, Scalar};
 use crate::layout::{Dims, Layout, Loops, Order, Strides, collapse};
 
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod amx;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod cut;
@@ -180,7 +182,14 @@ pub fn matmul(op: &Matmul, out: &View) -> bool {
         DType::F32 => real::products::<f32>(&Job::new(op, out)),
         DType::F64 => real::products::<f64>(&Job::new(op, out)),
         DType::F16 => real::products::<half::f16>(&Job::new(op, out)),
-        DType::BF16 => real::products::<half::bf16>(&Job::new(op, out)),
+        DType::BF16 => {
+            let job = Job::new(op, out);
+            #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+            if amx::products(&job) {
+                return true;
+            }
+            real::products::<half::bf16>(&job);
+        }
         _ => match_number!(out.dtype, S => tiles::<S>(&Job::new(op, out)), bool => return false),
     }
     true
@@ -259,14 +268,15 @@ impl<'a, S: Storage<Compute: Product>> Job<'a, S> {
         Self { op, shape: [m, n, k], a, b, terms, out: out_matrix, batches }
     }
 
-    /// Where the tile at `[row, column]` lies, if its rows do and the product is all there is to it.
-    fn direct(&self, offsets: &[isize], [row, column]: [usize; 2]) -> Option<gemm::Rows<S::Compute>> {
+    /// Where the tile at `[row, column]` lies, if its rows do and the product is all there is to it but for how it is stored.
+    fn direct(&self, offsets: &[isize], [row, column]: [usize; 2]) -> Option<gemm::Rows<S>> {
         let [down, across] = self.out.1.strides;
         let plain = S::Compute::from_scalar(self.op.alpha) == S::Compute::ONE
             && self.op.activation == Activation::None
             && self.terms.iter().all(Option::is_none);
-        let start = self.out.0.in_place().filter(|_| plain && across == 1)?;
-        Some(gemm::Rows { start: start.wrapping_offset(offsets[0] + row as isize * down + column as isize), row: down })
+        let start = self.out.0.start().cast::<S>();
+        let start = start.wrapping_offset(offsets[0] + row as isize * down + column as isize);
+        (plain && across == 1).then_some(gemm::Rows { start, row: down })
     }
 
     /// Finishes the tile at `[row, column]` of the product with these offsets, and writes it to the output.

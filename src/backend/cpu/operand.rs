@@ -215,9 +215,9 @@ impl<C: Copy + Default + 'static> Output<C> {
         Self { start: view.buffer.start(), scatter: scatter::<S>, in_place: S::SAME }
     }
 
-    /// Where the elements begin, if they are stored as they are computed.
-    pub fn in_place(&self) -> Option<*mut C> {
-        self.in_place.then_some(self.start.cast())
+    /// Where the elements begin, as they are stored.
+    pub fn start(&self) -> *mut u8 {
+        self.start
     }
 
     /// Writes `values` to the section's elements.

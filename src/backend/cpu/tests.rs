@@ -53,8 +53,13 @@ fn ramp(len: usize) -> Vec<f32> {
 
 /// Layouts of `shape` that hold the same numbers as a row-major one of `elements`, each with its storage.
 fn arrangements(shape: &[usize], elements: &[f32]) -> Vec<(&'static str, Tensor)> {
+    arrangements_in(shape, elements, f32::NAN)
+}
+
+/// The same for elements of any type, with `other` between them.
+fn arrangements_in<T: Element>(shape: &[usize], elements: &[T], other: T) -> Vec<(&'static str, Tensor)> {
     let place = |name: &'static str, layout: Layout, room: usize| {
-        let mut storage = vec![f32::NAN; room];
+        let mut storage = vec![other; room];
         for (n, &x) in elements.iter().enumerate() {
             storage[layout.offset_of(n)] = x;
         }
@@ -403,6 +408,42 @@ fn products_have_the_same_bits_in_every_layout() {
                 let bits: Vec<u32> = got.into_iter().map(f32::to_bits).collect();
                 let same = *first.get_or_insert_with(|| bits.clone()) == bits;
                 assert!(same, "{m}x{k}x{n}: {a_name} @ {b_name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn products_of_bf16_have_the_same_bits_in_every_layout_and_keep_subnormal_numbers() {
+    let cpu = Cpu::new();
+    for [m, k, n] in [[1, 1, 1], [1, 300, 70], [70, 300, 1], [17, 2, 40], [70, 1100, 90], [40, 2100, 33]] {
+        // How small the factors are: not, in one row and some steps, or all, so that most results are subnormal.
+        for [row, all] in [[1.0, 1.0], [2f32.powi(-135), 1.0], [1.0, 2f32.powi(-74)]] {
+            let round = |x: f32| bf16::from_f32(x);
+            let small = |i: usize| if i / k == m / 2 && i % 7 == 0 { row } else { 1.0 };
+            let a: Vec<bf16> = ramp(m * k).iter().enumerate().map(|(i, x)| round(x * small(i) * all)).collect();
+            let b: Vec<bf16> = ramp(k * n).iter().map(|x| round(x * 0.73 * all)).collect();
+            let dot = |i: usize, f: fn(f64) -> f64| -> f64 {
+                (0..k).map(|p| f(a[i / n * k + p].to_f64() * b[p * n + i % n].to_f64())).sum()
+            };
+            let expected: Vec<[f64; 2]> = (0..m * n).map(|i| [dot(i, |x| x), dot(i, f64::abs)]).collect();
+            let mut first: Option<Vec<u16>> = None;
+            for (a_name, a_tensor) in arrangements_in(&[m, k], &a, bf16::NAN) {
+                for (b_name, b_tensor) in arrangements_in(&[k, n], &b, bf16::NAN) {
+                    let out = Tensor::zeros::<bf16>(&[m, n]);
+                    cpu.matmul(product(&a_tensor, &b_tensor), out.operand()).unwrap();
+                    let got = out.to_vec::<bf16>(&cpu);
+                    for (got, [expected, magnitude]) in got.iter().zip(&expected) {
+                        // A rounding for each step, of half a unit of f32 or half its least number, and that to bf16.
+                        let sums = k as f64 * (magnitude * 2f64.powi(-24) + 2f64.powi(-150));
+                        let error = sums + expected.abs() * 2f64.powi(-8) + 2f64.powi(-134);
+                        let difference = (got.to_f64() - expected).abs();
+                        assert!(difference <= 1.01 * error, "{m}x{k}x{n}: {got:e}, not {expected:e}");
+                    }
+                    let bits: Vec<u16> = got.into_iter().map(bf16::to_bits).collect();
+                    let same = *first.get_or_insert_with(|| bits.clone()) == bits;
+                    assert!(same, "{m}x{k}x{n}: {a_name} @ {b_name}");
+                }
             }
         }
     }

@@ -4,12 +4,18 @@
 //! machine one may have half the speed of another, and who takes a tile last keeps all others waiting. So the last tiles may be cut
 //! into four.
 
-use super::gemm::{self, Lanes};
+/// What a choice depends on beside shapes.
+pub struct Costs {
+    /// Rows and columns of a block, which tiles are made of.
+    pub block: [usize; 2],
+    /// Those of the largest tile.
+    pub tile: [usize; 2],
+    /// What an element of `a` and of `b` costs before it can be multiplied, in multiplications.
+    pub copy: [f32; 2],
+    /// What it costs to begin a task, in multiplications.
+    pub task: f32,
+}
 
-/// Bytes of a column and of a row of the largest tile: a part of `a` and the tile's sums have room in a cache of 2 MiB.
-const TILE: [usize; 2] = [384 * 4, 768 * 4];
-/// What it costs to begin a task, in multiplications.
-const TASK: f32 = 20_000.0;
 /// Parts of its last task that a thread works alone.
 const APART: f32 = 0.6;
 
@@ -36,13 +42,13 @@ pub struct Task {
 }
 
 impl Cut {
-    /// The cut of `count` products of `shape` that `threads` need the least time for, if each element of `a` and `b` costs `copy`.
-    pub fn new<T: Lanes>([m, n, k]: [usize; 3], count: usize, threads: usize, copy: [f32; 2]) -> Self {
-        let block = gemm::block::<T>();
+    /// The cut of `count` products of `shape` that `threads` need the least time for.
+    pub fn new([m, n, k]: [usize; 3], count: usize, threads: usize, costs: &Costs) -> Self {
+        let block = costs.block;
         let mut best = (f32::INFINITY, Self::of([m, n], count, block, block, 0));
         let candidates = |axis: usize, len: usize| {
             let blocks = len.div_ceil(block[axis]);
-            let most = (TILE[axis] / size_of::<T>() / block[axis]).min(blocks);
+            let most = (costs.tile[axis] / block[axis]).min(blocks);
             // Each a quarter smaller than the one before, and as many parts of the same size as that makes.
             std::iter::successors(Some(most), |&b| (b > 1).then_some(b - b.div_ceil(4)))
                 .map(move |b| blocks.div_ceil(blocks.div_ceil(b)) * block[axis])
@@ -51,7 +57,7 @@ impl Cut {
             for columns in candidates(1, n) {
                 for quartered in [0, threads] {
                     let cut = Self::of([m, n], count, [rows, columns], block, quartered);
-                    let time = cut.time(k, threads, copy);
+                    let time = cut.time(k, threads, costs);
                     if time < best.0 {
                         best = (time, cut);
                     }
@@ -71,10 +77,10 @@ impl Cut {
     }
 
     /// An estimate of the time for `k` steps, in multiplications.
-    fn time(&self, k: usize, threads: usize, copy: [f32; 2]) -> f32 {
+    fn time(&self, k: usize, threads: usize, costs: &Costs) -> f32 {
         let task = |[rows, columns]: [usize; 2]| {
             let [rows, columns] = [rows as f32, columns as f32];
-            (rows * columns + copy[0] * rows + copy[1] * columns) * k as f32 + TASK
+            (rows * columns + costs.copy[0] * rows + costs.copy[1] * columns) * k as f32 + costs.task
         };
         let (whole, part) = (task(self.tile), task(self.part));
         let last = if self.tasks > self.whole { part } else { whole };
@@ -111,11 +117,12 @@ mod tests {
 
     #[test]
     fn tasks_cover_each_element_of_each_product_once() {
+        let costs = Costs { block: [12, 32], tile: [384, 768], copy: [32.0; 2], task: 20_000.0 };
         for shape in [[1, 1], [1, 700], [12, 32], [13, 33], [257, 384], [700, 65], [1000, 1000]] {
             for count in [1, 3] {
                 for threads in [1, 2, 16] {
                     for k in [1, 100, 5000] {
-                        let cut = Cut::new::<f32>([shape[0], shape[1], k], count, threads, [32.0; 2]);
+                        let cut = Cut::new([shape[0], shape[1], k], count, threads, &costs);
                         let mut covered = vec![0u8; count * shape[0] * shape[1]];
                         for Task { batch, at, shape: part } in (0..cut.tasks).map(|number| cut.task(number)) {
                             for row in at[0]..at[0] + part[0] {

@@ -138,7 +138,7 @@ pub struct Rows<T> {
 }
 
 impl<T> Rows<T> {
-    fn at(&self, row: usize, column: usize) -> *mut T {
+    pub fn at(&self, row: usize, column: usize) -> *mut T {
         self.start.wrapping_offset(row as isize * self.row).wrapping_add(column)
     }
 }

@@ -7,7 +7,7 @@
 
 use std::cell::RefCell;
 
-use super::cut::{Cut, Task};
+use super::cut::{Costs, Cut, Task};
 use super::gemm::{self, DEPTH, Lanes, Multiply, Rows};
 use super::panels::Panels;
 use super::{Input, Job, LARGE, Matrix, Product, parallel, part, team};
@@ -18,6 +18,10 @@ const COPY: f32 = 32.0;
 const READ: f32 = 4.0;
 /// Multiplications up to which copying does not pay.
 const SMALL: usize = 768 * 768 * 768;
+/// Bytes of a column and of a row of the largest tile: a part of `a` and the tile's sums have room in a cache of 2 MiB.
+const TILE: [usize; 2] = [384 * 4, 768 * 4];
+/// What it costs to begin a task, in multiplications.
+const TASK: f32 = 20_000.0;
 /// Columns of `b` or rows of `a` that are packed at a time: whole panels of every width.
 const PIECE: usize = 96;
 
@@ -28,10 +32,10 @@ struct Line([u64; 8]);
 
 /// Memory that is kept for the next product.
 #[derive(Default)]
-struct Scratch(Vec<Line>);
+pub(super) struct Scratch(Vec<Line>);
 
 impl Scratch {
-    fn get<T: Lanes>(&mut self, len: usize) -> &mut [T] {
+    pub(super) fn get<T: bytemuck::Pod>(&mut self, len: usize) -> &mut [T] {
         let lines = (len * size_of::<T>()).div_ceil(size_of::<Line>());
         if self.0.len() < lines {
             self.0 = bytemuck::zeroed_vec(lines);
@@ -72,13 +76,19 @@ where
     let each = m.saturating_mul(n).saturating_mul(k.max(1));
     let large = each.saturating_mul(count) >= LARGE;
     let threads = if large { parallel::threads() } else { 1 };
-    let [height, panel] = gemm::block::<S::Compute>();
+    let block @ [height, panel] = gemm::block::<S::Compute>();
     // What is read only once or twice is not worth a copy either.
     let in_place = [
         job.a.1.strides.contains(&1) && job.a.0.in_place().is_some() && (each <= SMALL || n <= 2 * panel),
         job.b.1.strides[1] == 1 && job.b.0.in_place().is_some() && (each <= SMALL || m <= 2 * height),
     ];
-    let cut = Cut::new::<S::Compute>(job.shape, count, threads, in_place.map(|lies| if lies { READ } else { COPY }));
+    let costs = Costs {
+        block,
+        tile: TILE.map(|bytes| bytes / size_of::<S::Compute>()),
+        copy: in_place.map(|lies| if lies { READ } else { COPY }),
+        task: TASK,
+    };
+    let cut = Cut::new(job.shape, count, threads, &costs);
     let plan = Plan { job, in_place };
     team::for_each(large, cut.tasks, &|task| OWN.with_borrow_mut(|own| plan.run(&cut.task(task), own)));
 }
@@ -95,7 +105,8 @@ impl<S: Storage<Compute: Product + Lanes>> Plan<'_, S> {
         let k = job.shape[2];
         let wide = columns.next_multiple_of(panel);
         let offsets = job.batches.offsets(batch);
-        let direct = job.direct(&offsets, at).filter(|_| wide == columns && k > 0);
+        let direct = job.direct(&offsets, at).filter(|_| S::SAME && wide == columns && k > 0);
+        let direct = direct.map(|rows| Rows { start: rows.start.cast(), row: rows.row });
         let Own { product, a, b, stage } = own;
         let product = product.get::<S::Compute>(rows * wide);
         if k == 0 {
