@@ -24,7 +24,7 @@ pub fn cases(suite: &mut Suite) {
         let precisions = [Precision::F32, Precision::Fma, Precision::Tf32];
         for (i, [left, right]) in ctx.some(shapes.into_iter().enumerate()) {
             for physical in [Physical::Contiguous, Physical::Transposed] {
-                for precision in ctx.some(precisions).into_iter().skip(i % 2) {
+                for precision in ctx.some(precisions).skip(i % 2) {
                     exact::<f32>(ctx, &mut rng, [left, right], [physical; 2], precision)?;
                 }
             }

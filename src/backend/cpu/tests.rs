@@ -420,7 +420,7 @@ fn products_of_bf16_have_the_same_bits_in_every_layout_and_keep_subnormal_number
         // How small the factors are: not, in one row and some steps, or all, so that most results are subnormal.
         for [row, all] in [[1.0, 1.0], [2f32.powi(-135), 1.0], [1.0, 2f32.powi(-74)]] {
             let round = |x: f32| bf16::from_f32(x);
-            let small = |i: usize| if i / k == m / 2 && i % 7 == 0 { row } else { 1.0 };
+            let small = |i: usize| if i / k == m / 2 && i.is_multiple_of(7) { row } else { 1.0 };
             let a: Vec<bf16> = ramp(m * k).iter().enumerate().map(|(i, x)| round(x * small(i) * all)).collect();
             let b: Vec<bf16> = ramp(k * n).iter().map(|x| round(x * 0.73 * all)).collect();
             let dot = |i: usize, f: fn(f64) -> f64| -> f64 {

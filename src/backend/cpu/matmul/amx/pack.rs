@@ -201,14 +201,10 @@ fn turn(pair: &mut [Tile; 2]) {
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn exchange<const EDGE: usize>(rows: &mut [__m512i; 16]) {
-    let mut lanes = [[0; 16]; 2];
-    for i in 0..16 {
-        let right = i & EDGE != 0;
-        lanes[0][i] = (if right { 16 + i - EDGE } else { i }) as u32;
-        lanes[1][i] = (if right { 16 + i } else { i + EDGE }) as u32;
-    }
-    let [upper, lower] = [to_vector(lanes[0]), to_vector(lanes[1])];
-    for i in (0..16).filter(|i| i & EDGE == 0) {
+    let right = |i: usize| i & EDGE != 0;
+    let upper = to_vector(std::array::from_fn(|i| (if right(i) { 16 + i - EDGE } else { i }) as u32));
+    let lower = to_vector(std::array::from_fn(|i| (if right(i) { 16 + i } else { i + EDGE }) as u32));
+    for i in (0..16).filter(|&i| !right(i)) {
         let [x, y] = [rows[i], rows[i + EDGE]];
         rows[i] = _mm512_permutex2var_epi32(x, upper, y);
         rows[i + EDGE] = _mm512_permutex2var_epi32(x, lower, y);
