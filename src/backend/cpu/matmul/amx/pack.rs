@@ -201,12 +201,23 @@ fn turn(pair: &mut [Tile; 2]) {
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn exchange<const EDGE: usize>(rows: &mut [__m512i; 16]) {
-    let right = |i: usize| i & EDGE != 0;
-    let upper = to_vector(std::array::from_fn(|i| (if right(i) { 16 + i - EDGE } else { i }) as u32));
-    let lower = to_vector(std::array::from_fn(|i| (if right(i) { 16 + i } else { i + EDGE }) as u32));
-    for i in (0..16).filter(|&i| !right(i)) {
+    let [upper, lower] = [to_vector(const { lanes(EDGE, false) }), to_vector(const { lanes(EDGE, true) })];
+    for i in (0..16).filter(|i| i & EDGE == 0) {
         let [x, y] = [rows[i], rows[i + EDGE]];
         rows[i] = _mm512_permutex2var_epi32(x, upper, y);
         rows[i + EDGE] = _mm512_permutex2var_epi32(x, lower, y);
     }
+}
+
+/// Which lanes of two rows the upper or the lower of them gets, those of the other being from 16 on.
+const fn lanes(edge: usize, lower: bool) -> [u32; 16] {
+    let mut lanes = [0; 16];
+    let mut i = 0;
+    while i < 16 {
+        let (right, own) = (i & edge != 0, i & edge == if lower { edge } else { 0 });
+        let lane = if own { i } else { i ^ edge };
+        lanes[i] = (if right { 16 + lane } else { lane }) as u32;
+        i += 1;
+    }
+    lanes
 }
