@@ -10,7 +10,7 @@ usage="usage: scripts/run_bench.sh [--quick] [--filter NAME] [--device NAME]... 
   --device NAME  cpu, cuda:N or wgpu:N; give it again for more (default: every device here)
   --no-peers     leave PyTorch alone
   --out DIR      where the results go
-  --sweep        time all forms of the kernels for matrix products instead; the table goes to benches/sweep/<device>.tsv
+  --sweep        time the forms of the kernels for matrix products instead; the table goes to benches/sweep/<device>.tsv
 PYTHON names the Python that has PyTorch (default python3), and with it cuBLAS; TILEWORK_CUBLAS names another folder for that."
 
 devices=() options=() peer_options=() peers=yes sweep=no out=

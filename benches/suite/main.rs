@@ -2,8 +2,8 @@
 //!
 //! `suite --list-devices`; `suite --device cuda:0 --json FILE [--quick] [--filter TEXT]` measures and writes; `suite --report DIR`
 //! makes tables and plots of what was written; `suite --document DIR` makes BENCHMARKS.md of committed results; `suite --sweep FILE`
-//! times all forms of the kernels for products. Without a
-//! command, as `cargo test --bench suite` calls it, every case that is small runs once on the CPU and is verified.
+//! times the forms of the kernels for products. Without a command, as `cargo test --bench suite` calls it, every case that is small runs once
+//! on the CPU and is verified.
 
 mod case;
 mod ceilings;
@@ -55,7 +55,7 @@ struct Arguments {
     /// Make BENCHMARKS.md of the results below this folder.
     #[arg(long)]
     document: Option<PathBuf>,
-    /// Time all forms of the kernels for products, those that `--filter` is found in, and write the table.
+    /// Time the forms of the kernels for products, those that `--filter` is found in, and write the table.
     #[arg(long)]
     sweep: Option<PathBuf>,
     /// One of the processes of a sweep.

@@ -35,15 +35,10 @@ const SHAPES: [[usize; 4]; 10] = [
 const EVERY_LAYOUT: [[usize; 4]; 4] =
     [[1, 1024, 1024, 1024], [1, 4096, 4096, 4096], [1, 4096, 14336, 4096], [1, 4096, 4096, 14336]];
 
-/// Those of f32 that are done with a packed factor too; the first have fewer rows, which is what packing is for.
-const PACKED: [[usize; 4]; 6] = [
-    [1, 256, 4096, 4096],
-    [1, 512, 4096, 4096],
-    [1, 1024, 1024, 1024],
-    [1, 2048, 2048, 2048],
-    [1, 4096, 4096, 4096],
-    [1, 4096, 14336, 4096],
-];
+/// Fewer rows than columns, of f32: what packing is for, and what is packed beside.
+const FEWER_ROWS: [[usize; 4]; 2] = [[1, 256, 4096, 4096], [1, 512, 4096, 4096]];
+const PACKED: [[usize; 4]; 4] =
+    [[1, 1024, 1024, 1024], [1, 2048, 2048, 2048], [1, 4096, 4096, 4096], [1, 4096, 14336, 4096]];
 
 /// Those of a quick run, with row-major factors.
 const QUICK: [[usize; 4]; 6] = [
@@ -70,10 +65,10 @@ pub fn cases() -> Vec<Case> {
             }
         }
     }
-    for shape in &PACKED[..2] {
-        add(Work::MATMUL, F32, *shape);
+    for shape in FEWER_ROWS {
+        add(Work::MATMUL, F32, shape);
     }
-    for shape in PACKED {
+    for shape in FEWER_ROWS.into_iter().chain(PACKED) {
         add(Work::Matmul(Product { packed: true, ..Product::PLAIN }), F32, shape);
     }
     for accumulation in [Accumulation::F32, Accumulation::Fast] {

@@ -1,4 +1,5 @@
-//! The sweep: every form of the kernels for large products, at the shapes of the benchmark.
+//! The sweep: the forms of the kernels for large products, at the shapes of the benchmark. Of `tf32_pass` those for large outputs, where it is
+//! chosen.
 //!
 //! What the library chooses is held against it (`src/backend/cuda/matmul/sweep.rs`). The form is forced by `TILEWORK_MATMUL`, which a process
 //! reads once, so each form has a process of its own, which this program starts. A form that cannot compute a product leaves it to what
@@ -122,7 +123,7 @@ fn is_swept(case: &Case) -> bool {
 /// Prints the lines of the form that is forced.
 pub fn swept(device: &Device, filter: &str) -> Result<(), Box<dyn Error>> {
     let form = std::env::var(VARIABLE)?;
-    let rivals = Rivals::none(device).ok_or("products are swept on CUDA devices alone")?;
+    let rivals = Rivals::without_cublas(device).ok_or("products are swept on CUDA devices alone")?;
     let wanted = |case: &Case| case.id().starts_with(filter) && is_swept(case);
     for case in cases().into_iter().filter(wanted) {
         let row = measure::measure(&case, device, Some(&rivals), Effort::new(true, device));

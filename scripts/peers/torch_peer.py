@@ -134,7 +134,7 @@ class Peer:
         dtype = getattr(self.torch, DTYPES.get(case["dtype"], ""), None)
         if case["work"] in ("host to device", "device to host"):
             return self.transfer(case, dtype)
-        call = self.calls.get(case["work"].removesuffix(", packed"))
+        call = self.calls.get(case["work"].removesuffix(", fma").removesuffix(", tf32").removesuffix(", packed"))
         self.torch.backends.cuda.matmul.allow_tf32 = case.get("precision") == "tf32"
         if call is None or dtype is None:
             return {"status": "no counterpart"}

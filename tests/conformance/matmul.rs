@@ -178,11 +178,22 @@ fn exact<T: TestElement + Number>(
     right: &[usize],
     physical: [Physical; 2],
 ) -> Outcome {
+    exact_by::<T>(ctx, rng, [left, right], physical, |a, b| a.matmul(b))
+}
+
+/// The same, multiplied by `product`.
+pub fn exact_by<T: TestElement + Number>(
+    ctx: &Context,
+    rng: &mut Rng,
+    [left, right]: [&[usize]; 2],
+    physical: [Physical; 2],
+    product: impl FnOnce(&Tensor<T>, &Tensor<T>) -> Result<Tensor<T>>,
+) -> Outcome {
     ctx.at(format_args!("{left:?} {} @ {right:?} {}", physical[0].name(), physical[1].name()));
     let mut draw =
         |shape: &[usize], physical| logical(shape, &rng.small_ints::<T>(shape.iter().product(), 2), physical);
     let (a, b) = (draw(left, physical[0]), draw(right, physical[1]));
-    let y = place(&ctx.device, left, &a, physical[0])?.matmul(&place(&ctx.device, right, &b, physical[1])?)?;
+    let y = product(&place(&ctx.device, left, &a, physical[0])?, &place(&ctx.device, right, &b, physical[1])?)?;
     let ints = |v: &[T]| v.iter().map(|v| v.to_f64() as i64).collect::<Vec<i64>>();
     let (shape, product) = multiply(left, &ints(&a), right, &ints(&b));
     ctx.check_that(y.shape() == shape, || format!("the result has shape {:?}, not {shape:?}", y.shape()));
@@ -193,7 +204,7 @@ fn exact<T: TestElement + Number>(
 }
 
 /// The product by its definition, with broadcasting batches and vectors as rows or columns: its shape and elements.
-pub fn multiply(left: &[usize], a: &[i64], right: &[usize], b: &[i64]) -> (Vec<usize>, Vec<i64>) {
+fn multiply(left: &[usize], a: &[i64], right: &[usize], b: &[i64]) -> (Vec<usize>, Vec<i64>) {
     let row = left.len() == 1;
     let column = right.len() == 1;
     let left = if row { vec![1, left[0]] } else { left.to_vec() };

@@ -5,8 +5,8 @@
 use tilework::{BackendKind, Device, Error, MatmulOptions, Number, Precision, Result, Tensor};
 
 use crate::element::{TestElement, Value, each_element};
-use crate::layouts::{Physical, logical, place};
-use crate::matmul::multiply;
+use crate::layouts::Physical;
+use crate::matmul::exact_by;
 use crate::report::Want;
 use crate::runner::{Context, Outcome, Suite};
 use crate::values::Rng;
@@ -28,6 +28,19 @@ pub fn cases(suite: &mut Suite) {
                     exact::<f32>(ctx, &mut rng, [left, right], [physical; 2], precision)?;
                 }
             }
+        }
+        Ok(())
+    });
+    suite.case::<f32>(FAMILY, NAME, "epilogue", probe::<f32>, |ctx| {
+        let packed = Tensor::<f32>::ones((520, 900), &ctx.device)?.pack()?;
+        let (x, c) = (Tensor::ones((700, 520), &ctx.device)?, Tensor::ones(900, &ctx.device)?);
+        // With an alpha of 0 nothing is read of either factor.
+        let nothing = Tensor::full((520, 900), f32::NAN, &ctx.device)?.pack()?;
+        for (alpha, packed, want) in [(2.0, &packed, 2.0 * 520.0 + 3.0), (0.0, &nothing, 3.0)] {
+            ctx.at(format_args!("alpha {alpha}"));
+            let options = MatmulOptions { alpha, beta: 3.0, c: Some(&c), ..Default::default() };
+            let y = x.matmul_packed_with(packed, options)?.to_vec()?;
+            ctx.check(&[700, 900], &y, |_, got| Want::exactly(Value::Float(want)).judge(got));
         }
         Ok(())
     });
@@ -74,29 +87,19 @@ fn integer_cases<T: TestElement + Number>(suite: &mut Suite) {
     });
 }
 
-/// A product of small integers, to the bit.
+/// A product of small integers with the right factor packed, to the bit.
 fn exact<T: TestElement + Number>(
     ctx: &Context,
     rng: &mut Rng,
-    [left, right]: [&[usize]; 2],
+    factors: [&[usize]; 2],
     physical: [Physical; 2],
     precision: Precision,
 ) -> Outcome {
-    ctx.at(format_args!("{left:?} {} @ {right:?} {}", physical[0].name(), physical[1].name()));
-    let mut draw =
-        |shape: &[usize], physical| logical(shape, &rng.small_ints::<T>(shape.iter().product(), 2), physical);
-    let (a, b) = (draw(left, physical[0]), draw(right, physical[1]));
-    let packed = place(&ctx.device, right, &b, physical[1])?.pack()?;
-    ctx.check_that(packed.shape() == right, || format!("packed, the shape is {:?}", packed.shape()));
-    let options = MatmulOptions { alpha: 2.0, precision, ..Default::default() };
-    let y = place(&ctx.device, left, &a, physical[0])?.matmul_packed_with(&packed, options)?;
-    let ints = |v: &[T]| v.iter().map(|v| v.to_f64() as i64).collect::<Vec<i64>>();
-    let (shape, product) = multiply(left, &ints(&a), right, &ints(&b));
-    ctx.check_that(y.shape() == shape, || format!("the result has shape {:?}, not {shape:?}", y.shape()));
-    let value = |v: i64| if T::FORMAT.is_some() { Value::Float(v as f64) } else { Value::Int(v.into()) };
-    let want = |i: usize| Want { any_zero: true, ..Want::exactly(value(2 * product[i])) };
-    ctx.check(&shape, &y.to_vec()?, |i, got| want(i).judge(got));
-    Ok(())
+    exact_by::<T>(ctx, rng, factors, physical, |a, b| {
+        let packed = b.pack()?;
+        ctx.check_that(packed.shape() == b.shape(), || format!("packed, the shape is {:?}", packed.shape()));
+        a.matmul_packed_with(&packed, MatmulOptions { precision, ..Default::default() })
+    })
 }
 
 fn errors(ctx: &Context) -> Outcome {

@@ -17,7 +17,7 @@ impl Rivals {
         None
     }
 
-    pub fn none(_: &Device) -> Option<Self> {
+    pub fn without_cublas(_: &Device) -> Option<Self> {
         None
     }
 

@@ -75,7 +75,6 @@ pub(super) enum Tile {
 }
 
 impl Tile {
-    #[cfg(test)]
     pub const ALL: [Self; 9] = [
         Tile::T128x256,
         Tile::T192x96,
@@ -109,9 +108,6 @@ impl Tile {
         }
     }
 }
-
-/// Rows of f32 that `skinny.rs` multiplies while memory brings the columns, whatever runs beside.
-const FEW_ROWS: u64 = 4;
 
 /// Stages of k that a block of `skinny.rs` reads one after another without much loss.
 const FEW_STAGES: u64 = 8;
@@ -182,16 +178,17 @@ fn skinny(problem: &Problem, gpu: &Gpu) -> Option<Choice> {
     if !gpu.has_skinny || rows > skinny::most_rows(problem.dtype) || !can_box(problem) {
         return None;
     }
-    // Sixteen rows of f32 take their arithmetic if each product waits for the one before it; the tensor cores do not.
-    if problem.precision == Precision::Tf32 && gpu.has_tf32 && rows > FEW_ROWS {
-        return None;
-    }
     // The rows are read along k alone.
     let transpose = p.m > p.n;
     let along_k = if transpose { p.b.row == 1 } else { p.a.column == 1 };
     let width = skinny::columns(problem.dtype, rows);
-    // Where blocks are narrow, because many rows of f32 take their arithmetic, two share k at least.
-    let least = if width < skinny::WIDEST { 2 } else { 1 };
+    // Blocks are narrow where many rows of f32 take their arithmetic: two share k at least, and if each product waits for the one before it,
+    // tensor cores are faster.
+    let narrow = width < skinny::WIDEST;
+    if narrow && problem.precision == Precision::Tf32 && gpu.has_tf32 {
+        return None;
+    }
+    let least = if narrow { 2 } else { 1 };
     let blocks = columns.div_ceil(width.into()) * batch(problem);
     let stages = p.k.div_ceil(skinny::depth(problem.dtype).into());
     let shared = share_depth(blocks, stages, least, gpu.multiprocessors);

@@ -128,8 +128,7 @@ pub(super) fn choose_f32(problem: &Problem, gpu: &Gpu) -> Choice {
     {
         best.consider(Choice::Tf32(plan), time);
     }
-    // Blocks of the pass have hundreds of k; short ones would be mostly empty.
-    if problem.precision == Precision::Tf32 && gpu.has_split && p.k >= SPLIT_DEPTH && can_split(problem) {
+    if problem.precision == Precision::Tf32 && can_pass(problem, gpu) {
         let (time, plan) = plan_whole("tf32_pass", &Problem { dtype: DType::F16, ..*problem }, gpu.multiprocessors);
         let pass = lines(problem) * p.k as f64 * TF32_ELEMENT + TF32_LAUNCHES;
         best.consider(Choice::Tf32Pass(plan), TF32_PRODUCT * time + pass);
@@ -142,11 +141,12 @@ pub(super) fn may_split(problem: &Problem, gpu: &Gpu) -> bool {
     let k = problem.parameters.k;
     let all = u64::from(gpu.multiprocessors);
     let fewest = if k <= SPLIT_DEEP { all.div_ceil(2) } else { 2 * all };
-    problem.precision != Precision::Fma
-        && gpu.has_split
-        && k >= SPLIT_DEPTH
-        && tiles(problem, Tile::T64x128) >= fewest
-        && can_split(problem)
+    problem.precision != Precision::Fma && can_pass(problem, gpu) && tiles(problem, Tile::T64x128) >= fewest
+}
+
+/// Whether the pass over the factors can be made. Its blocks have hundreds of k; short ones would be mostly empty.
+pub(super) fn can_pass(problem: &Problem, gpu: &Gpu) -> bool {
+    gpu.has_split && problem.parameters.k >= SPLIT_DEPTH && can_split(problem)
 }
 
 /// The kernel for a product of f64.

@@ -11,8 +11,9 @@ use crate::error::Result;
 
 pub(super) const MODULE: &str = "matmul/simt_ring";
 
-/// The tiles, with the groups of warps that take turns at k; with more than one, a block computes one tile.
-const TILES: [(Tile, u32); 3] = [(Tile::T128x256, 1), (Tile::T64x128, 2), (Tile::T32x64, 8)];
+/// The tiles, with the groups of warps that take turns at k (with more than one, a block computes one tile) and their modules.
+const TILES: [(Tile, u32, &str); 3] =
+    [(Tile::T128x256, 1, "matmul/simt_ring_wide"), (Tile::T64x128, 2, MODULE), (Tile::T32x64, 8, MODULE)];
 
 /// The most bytes of a warp's raw buffers, and of the stages.
 const OWN_RAW: u32 = 24 << 10;
@@ -20,14 +21,14 @@ const STAGES: u32 = 144 << 10;
 
 /// For each tile nn, nt, tn, tt.
 static KERNELS: KernelSet<{ 4 * TILES.len() }> = KernelSet::new(|index| {
-    let [m, n] = TILES[index / 4].0.size();
-    let module = if index / 4 == 0 { "matmul/simt_ring_wide" } else { MODULE };
+    let (tile, _, module) = TILES[index / 4];
+    let [m, n] = tile.size();
     Entry { module, name: format!("matmul_simt_ring_f32_{m}x{n}_{}", ["nn", "nt", "tn", "tt"][index % 4]) }
 });
 
 /// Launches the instance of that tile for the layouts of the factors.
 pub(super) fn launch(cuda: &Cuda, problem: &Problem, tile: Tile, parts: u32) -> Result<()> {
-    let Some(index) = TILES.iter().position(|&(other, _)| other == tile) else {
+    let Some(index) = TILES.iter().position(|&(other, ..)| other == tile) else {
         return cuda.unsupported(OP, problem.dtype, format!("it has no kernel with tiles of {tile:?}"));
     };
     let slices = TILES[index].1;

@@ -3,6 +3,7 @@
 //! Kept is what the pass saw of the elements, the shifts of the columns and the planes of f16. Where a product turns out to need the
 //! planes of bf16, because of either factor, they are made anew from the elements, as they are without.
 
+use super::choose_wide::SPLIT_DEPTH;
 use super::split::{COLUMNS, DEPTH, MODULE, MOST_BYTES, MOST_DEPTH, Pass, Stretches, factor, groups, start_pass};
 use crate::backend::Operand;
 use crate::backend::cuda::abi::{TwMatrix, TwSplit, TwSplitFactor};
@@ -44,9 +45,7 @@ impl Places {
 pub(super) fn keep(cuda: &Cuda, matrix: &Operand) -> Result<Option<Kept>> {
     let (shape, strides) = (matrix.layout.shape(), matrix.layout.strides());
     let [k, n] = [shape[0] as u64, shape[1] as u64];
-    let useful = matrix.dtype == DType::F32
-        && k >= super::choose_wide::SPLIT_DEPTH
-        && kernels::has_module(cuda.context(), MODULE);
+    let useful = matrix.dtype == DType::F32 && k >= SPLIT_DEPTH && kernels::has_module(cuda.context(), MODULE);
     let Some(places) = Places::new(k, n).filter(|_| useful && n > 0) else { return Ok(None) };
     let memory = cuda.cleared(OP, places.bytes as usize, SEEN as usize)?;
     let kept = Kept { memory, places };

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::choose::tests::{H200, problem};
 use super::choose::{Choice, Tile, choose};
-use super::choose_wide::may_split;
+use super::choose_wide::{can_pass, may_split};
 use super::problem::Problem;
 use super::wgmma_plan::{ALONE, CANDIDATES, plan_among, plan_named, whole};
 use super::{fp8, tf32};
@@ -74,7 +74,7 @@ fn resolve(form: &str, problem: &Problem) -> Option<Choice> {
         }
         "tf32_pass" => {
             let halves = Problem { dtype: DType::F16, ..*problem };
-            Choice::Tf32Pass(may_split(problem, &H200).then(|| named(whole(), &halves))??)
+            Choice::Tf32Pass(can_pass(problem, &H200).then(|| named(whole(), &halves))??)
         }
         "simt" => Choice::Simt(tile()),
         "simt_ring" => Choice::SimtRing { tile: tile(), parts: 1 },
