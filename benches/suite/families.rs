@@ -26,6 +26,8 @@ pub fn cases() -> Vec<Case> {
         &[4096, 32768],
         &[512, 131072],
     ];
+    // Longer than a multiprocessor, or a cluster of them, can hold.
+    let long: [&[usize]; 2] = [&[1, 1 << 20], &[32, 1 << 20]];
     add("elementwise", Work::Add, &both, &flat);
     for op in [Unary::Silu, Unary::Gelu, Unary::GeluTanh, Unary::Sigmoid] {
         add("elementwise", Work::Unary(op), &both, &flat);
@@ -37,9 +39,11 @@ pub fn cases() -> Vec<Case> {
     for work in [Work::SumRows, Work::SumColumns] {
         add("reduce", work, &both, &rows);
     }
-    add("softmax", Work::Softmax, &both, &rows);
-    add("norm", Work::RmsNorm, &both, &rows);
-    add("norm", Work::LayerNorm, &both, &rows);
+    for shapes in [&rows[..], &long] {
+        add("softmax", Work::Softmax, &both, shapes);
+        add("norm", Work::RmsNorm, &both, shapes);
+        add("norm", Work::LayerNorm, &both, shapes);
+    }
     add("transfer", Work::Upload, &[F32], &[&[1024], &[1 << 20], &[1 << 26]]);
     add("transfer", Work::Download, &[F32], &[&[1024], &[1 << 20], &[1 << 26]]);
     cases

@@ -1,4 +1,4 @@
-// Norms of rows that some lanes, a block, or (too long to be held) a block in several passes take.
+// Norms of rows that some lanes or a block take.
 #include "kernels.h"
 
 // Asked for four blocks, ptxas gives what a thread needs: 72 registers; asked for none, 64 with a spill.
@@ -10,9 +10,7 @@
     extern "C" __global__ void __launch_bounds__(tw::kLanesThreads, 4) norm_##name##_lanes_full(                 \
         const __grid_constant__ TwRows p) { tw::norm<T, tw::Team::kLanes, tw::kRowPacks<T>>(p); }                \
     extern "C" __global__ void __launch_bounds__(512) norm_##name##_block(                                      \
-        const __grid_constant__ TwRows p) { tw::norm<T, tw::Team::kBlock, tw::kRowPacks<T>>(p); }                \
-    extern "C" __global__ void __launch_bounds__(1024) norm_##name##_long(                                       \
-        const __grid_constant__ TwRows p) { tw::norm_long<T>(p); }
+        const __grid_constant__ TwRows p) { tw::norm<T, tw::Team::kBlock, tw::kRowPacks<T>>(p); }
 
 TW_NORM(f32, float)
 TW_NORM(f64, double)

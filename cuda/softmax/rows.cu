@@ -1,4 +1,4 @@
-// Softmax of rows that some lanes, a block, or (too long to be held) a block in several passes take.
+// Softmax of rows that some lanes or a block take.
 #include "kernels.h"
 
 #define TW_SOFTMAX(name, T)                                                                                         \
@@ -9,9 +9,7 @@
     extern "C" __global__ void __launch_bounds__(tw::kLanesThreads) softmax_##name##_lanes_full(                    \
         const __grid_constant__ TwRows p) { tw::softmax<T, tw::Team::kLanes, tw::kRowPacks<T>>(p); }                \
     extern "C" __global__ void __launch_bounds__(512) softmax_##name##_block(                                      \
-        const __grid_constant__ TwRows p) { tw::softmax<T, tw::Team::kBlock, tw::kRowPacks<T>>(p); }                \
-    extern "C" __global__ void __launch_bounds__(1024) softmax_##name##_long(                                       \
-        const __grid_constant__ TwRows p) { tw::softmax_long<T>(p); }
+        const __grid_constant__ TwRows p) { tw::softmax<T, tw::Team::kBlock, tw::kRowPacks<T>>(p); }
 
 TW_SOFTMAX(f32, float)
 TW_SOFTMAX(f64, double)

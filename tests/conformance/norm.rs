@@ -74,14 +74,15 @@ fn operation_cases<T: TestElement + Float>(suite: &mut Suite, kind: Kind) {
         Ok(())
     });
     suite.case::<T>(FAMILY, kind.name(), "sizes", probe, move |ctx| {
-        for shape in [[1029, 917], [66_000, 3], [3, 40_001]] {
+        for shape in [[1029, 917], [66_000, 3], [3, 40_001], [1, 300_007], [2, 300_032]] {
             check::<T>(ctx, kind, &shape, 1, true, Physical::Contiguous, 0.0)?;
         }
         Ok(())
     });
     // Elements far from zero: their squares' mean less the mean's square would be lost in rounding.
     suite.case::<T>(FAMILY, kind.name(), "shifted", probe, move |ctx| {
-        check::<T>(ctx, kind, &[7, 1000], 1, true, Physical::Contiguous, 300.0)
+        check::<T>(ctx, kind, &[7, 1000], 1, true, Physical::Contiguous, 300.0)?;
+        check::<T>(ctx, kind, &[2, 300_032], 1, true, Physical::Contiguous, 300.0)
     });
     suite.case::<T>(FAMILY, kind.name(), "nan and infinity", probe, move |ctx| {
         for special in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {

@@ -57,8 +57,15 @@ fn operation_cases<T: TestElement + Float>(suite: &mut Suite, op: Operation<T>) 
     });
     suite.case::<T>(FAMILY, op.name, "sizes", probe, move |ctx| {
         // Rows past what one block keeps in registers or shared memory, and more rows than a grid has blocks along one axis.
-        for (shape, axis) in [([1029, 917], 1), ([1029, 917], 0), ([66_000, 3], 1), ([3, 40_001], 1), ([1, 300_007], 1)]
-        {
+        for (shape, axis) in [
+            ([1029, 917], 1),
+            ([1029, 917], 0),
+            ([66_000, 3], 1),
+            ([3, 40_001], 1),
+            ([1, 300_007], 1),
+            ([2, 300_032], 1),
+            ([300_032, 2], 0),
+        ] {
             let x = ctx.rng().elements::<T>(shape.iter().product(), 8.0);
             check(ctx, op, &shape, axis, Physical::Contiguous, &x)?;
         }
@@ -81,7 +88,14 @@ fn operation_cases<T: TestElement + Float>(suite: &mut Suite, op: Operation<T>) 
         ];
         let x: Vec<T> = rows.iter().flatten().map(|&v| T::from_f64(v)).collect();
         check(ctx, op, &[10, 5], 1, Physical::Contiguous, &x)?;
-        check(ctx, op, &[10, 5], 1, Physical::Transposed, &x)
+        check(ctx, op, &[10, 5], 1, Physical::Transposed, &x)?;
+        // The same far apart, in rows of which several blocks may take parts.
+        for &row in ctx.some(&rows[4..]) {
+            let mut long = vec![T::from_f64(if row[0] == -inf { -inf } else { 0.0 }); 300_001];
+            long.iter_mut().step_by(75_000).zip(row).for_each(|(x, v)| *x = T::from_f64(v));
+            check(ctx, op, &[1, 300_001], 1, Physical::Contiguous, &long)?;
+        }
+        Ok(())
     });
 }
 

@@ -142,6 +142,10 @@ struct TwRows {
     uint32_t variant;
     double eps;
     struct TwNest nest;
+    // Rows of which several blocks walk a strip each: how many strips, the elements of one, and where their states go.
+    uint32_t strips;
+    uint64_t strip;
+    uint64_t partials;
 };
 
 // ---- matrix product ----
@@ -153,6 +157,12 @@ struct TwRows {
 #define TW_BOXED_OUT 1
 #define TW_BOXED_MULTIPLY 2
 #define TW_BOXED_C 4
+
+// What of a product the kernels before it do not write, so that it may be read before they have ended (tilework/dependent.h): the one
+// factor, or the other, or nothing of what is read at all.
+#define TW_AHEAD_A 1
+#define TW_AHEAD_B 2
+#define TW_AHEAD_ALL 3
 
 // An operand of a matrix product: element (0, 0) of the first matrix, or a null pointer where there is no such operand.
 struct TwMatrix {
@@ -191,7 +201,7 @@ struct TwMatmul {
     // Where k is split between clusters (wgmma): into how many parts, at least 1; where their sums go; and a counter for each block
     // of a tile, zero between launches.
     uint32_t splits;
-    // 1 where nothing that the kernels before this one may still write is read (tilework/dependent.h).
+    // Bits TW_AHEAD_*.
     uint32_t ahead;
     uint64_t partials;
     uint64_t tickets;

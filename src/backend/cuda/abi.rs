@@ -12,6 +12,9 @@ pub const TW_MATMUL_BATCH_RANK: u32 = 2;
 pub const TW_BOXED_OUT: u32 = 1;
 pub const TW_BOXED_MULTIPLY: u32 = 2;
 pub const TW_BOXED_C: u32 = 4;
+pub const TW_AHEAD_A: u32 = 1;
+pub const TW_AHEAD_B: u32 = 2;
+pub const TW_AHEAD_ALL: u32 = 3;
 #[doc = " A divisor of 1 to 2^31 prepared for tilework/fastdiv.h, which says what the numbers are."]
 #[repr(C)]
 #[derive(Debug, Default, Copy, Clone)]
@@ -225,10 +228,14 @@ pub struct TwRows {
     pub variant: u32,
     pub eps: f64,
     pub nest: TwNest,
+    #[doc = " Rows of which several blocks walk a strip each: how many strips, the elements of one, and where their states go."]
+    pub strips: u32,
+    pub strip: u64,
+    pub partials: u64,
 }
 #[allow(clippy::unnecessary_operation, clippy::identity_op)]
 const _: () = {
-    ["Size of TwRows"][::core::mem::size_of::<TwRows>() - 496usize];
+    ["Size of TwRows"][::core::mem::size_of::<TwRows>() - 520usize];
     ["Alignment of TwRows"][::core::mem::align_of::<TwRows>() - 8usize];
     ["Offset of field: TwRows::x"][::core::mem::offset_of!(TwRows, x) - 0usize];
     ["Offset of field: TwRows::out"][::core::mem::offset_of!(TwRows, out) - 8usize];
@@ -245,6 +252,9 @@ const _: () = {
     ["Offset of field: TwRows::variant"][::core::mem::offset_of!(TwRows, variant) - 88usize];
     ["Offset of field: TwRows::eps"][::core::mem::offset_of!(TwRows, eps) - 96usize];
     ["Offset of field: TwRows::nest"][::core::mem::offset_of!(TwRows, nest) - 104usize];
+    ["Offset of field: TwRows::strips"][::core::mem::offset_of!(TwRows, strips) - 496usize];
+    ["Offset of field: TwRows::strip"][::core::mem::offset_of!(TwRows, strip) - 504usize];
+    ["Offset of field: TwRows::partials"][::core::mem::offset_of!(TwRows, partials) - 512usize];
 };
 #[doc = " An operand of a matrix product: element (0, 0) of the first matrix, or a null pointer where there is no such operand."]
 #[repr(C)]
@@ -294,7 +304,7 @@ pub struct TwMatmul {
     pub beta: u64,
     #[doc = " Where k is split between clusters (wgmma): into how many parts, at least 1; where their sums go; and a counter for each block\n of a tile, zero between launches."]
     pub splits: u32,
-    #[doc = " 1 where nothing that the kernels before this one may still write is read (tilework/dependent.h)."]
+    #[doc = " Bits TW_AHEAD_*."]
     pub ahead: u32,
     pub partials: u64,
     pub tickets: u64,

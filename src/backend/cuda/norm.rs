@@ -1,13 +1,13 @@
 //! Normalisation over the last axis. The kernels are in `cuda/norm/`.
 
 use super::Cuda;
-use super::rows::{Kernels, Rows, entry};
+use super::rows::{Family, Kernels, Rows};
 use crate::backend::{Operand, op};
 use crate::error::Result;
 
-const CLUSTER: &str = "norm/cluster";
+const FAMILY: Family = Family { name: "norm", rows: "norm/rows", cluster: "norm/cluster", long: "norm/long" };
 
-static KERNELS: Kernels = Kernels::new(|index| entry("norm/rows", CLUSTER, "norm", index));
+static KERNELS: Kernels = Kernels::new(|index| FAMILY.entry(index));
 
 /// See [`crate::backend::Backend::norm`].
 pub(super) fn norm(
@@ -22,6 +22,6 @@ pub(super) fn norm(
         op::Norm::Rms { eps } => (0, eps),
         op::Norm::Layer { eps } => (1, eps),
     };
-    let rows = Rows { op: op.name(), kernels: &KERNELS, cluster: CLUSTER, variant, eps, x, weight, bias, out };
+    let rows = Rows { op: op.name(), family: FAMILY, kernels: &KERNELS, variant, eps, x, weight, bias, out };
     rows.run(cuda)
 }

@@ -1,7 +1,8 @@
 //! What softmax and the norms share: kernels that hold a row on chip, so that each element is read and written once.
 //!
 //! [`plan`] chooses the threads that share a row by its length: some lanes of a warp, a block, a cluster of blocks, or, where all
-//! those are too small, a block that walks through memory more than once. The kernels' side is `tilework/rows.h`.
+//! those are too small, a block that walks through memory more than once; of few such rows many blocks walk a strip each, in two
+//! launches. The kernels' side is `tilework/rows.h` and `tilework/strip.h`.
 
 use super::abi::{TwNest, TwRows};
 use super::kernels::{Entry, KernelSet, has_module};
@@ -17,8 +18,10 @@ use crate::layout::{Loops, Order, collapse_axes};
 const LANES_THREADS: usize = 128;
 /// The largest block that holds a row, alone or in a cluster.
 const BLOCK_THREADS: usize = 512;
-/// Threads of a block that walks.
+/// Threads of a block that walks a row (`kLongThreads`), and of one that walks a strip (`kStripThreads`), of which two run on a
+/// multiprocessor.
 const LONG_THREADS: usize = 1024;
+const STRIP_THREADS: usize = 512;
 /// The largest cluster; above 8 a kernel needs leave, which the launch layer gives.
 const CLUSTER_BLOCKS: usize = 16;
 
@@ -32,23 +35,27 @@ enum Team {
     Block,
     Cluster,
     Long,
+    /// As many blocks as the row has strips, and those once more.
+    Strips,
 }
 
-const TEAMS: [&str; 6] = ["lanes_quarter", "lanes_half", "lanes_full", "block", "long", "cluster"];
-
 impl Team {
-    /// Index into `TEAMS`.
-    const fn number(self) -> usize {
+    /// Indices into `STEPS` of what is launched, one after the other.
+    const fn steps(self) -> &'static [usize] {
         match self {
-            Team::Quarter => 0,
-            Team::Half => 1,
-            Team::Full => 2,
-            Team::Block => 3,
-            Team::Long => 4,
-            Team::Cluster => 5,
+            Team::Quarter => &[0],
+            Team::Half => &[1],
+            Team::Full => &[2],
+            Team::Block => &[3],
+            Team::Cluster => &[4],
+            Team::Long => &[5],
+            Team::Strips => &[6, 7],
         }
     }
 }
+
+/// The kernels of a family for one element type.
+const STEPS: [&str; 8] = ["lanes_quarter", "lanes_half", "lanes_full", "block", "cluster", "long", "strip", "finish"];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Plan {
@@ -57,7 +64,7 @@ struct Plan {
     lanes: usize,
     threads: usize,
     /// Blocks of a row.
-    cluster: usize,
+    blocks: usize,
 }
 
 impl Plan {
@@ -73,7 +80,7 @@ fn plan(rows: usize, length: usize, pack: usize, held: usize, multiprocessors: u
     for (team, held) in [(Team::Quarter, held / 4), (Team::Half, held / 2), (Team::Full, held)] {
         let lanes = packs.div_ceil(held).next_power_of_two();
         if lanes <= 32 {
-            return Plan { team, lanes, threads: LANES_THREADS, cluster: 1 };
+            return Plan { team, lanes, threads: LANES_THREADS, blocks: 1 };
         }
     }
     let threads = |blocks: usize| packs.div_ceil(held * blocks).next_multiple_of(32);
@@ -92,31 +99,47 @@ fn plan(rows: usize, length: usize, pack: usize, held: usize, multiprocessors: u
         }
     }
     let threads = threads(blocks);
-    match (threads <= BLOCK_THREADS, blocks) {
-        (true, 1) => Plan { team: Team::Block, lanes: 0, threads, cluster: 1 },
-        (true, cluster) => Plan { team: Team::Cluster, lanes: 0, threads, cluster },
-        (false, _) => Plan { team: Team::Long, lanes: 0, threads: LONG_THREADS, cluster: 1 },
-    }
+    let (team, threads, blocks) = match (threads <= BLOCK_THREADS, 2 * multiprocessors / rows.max(1)) {
+        (true, _) if blocks == 1 => (Team::Block, threads, 1),
+        (true, _) => (Team::Cluster, threads, blocks),
+        (false, 0..=2) => (Team::Long, LONG_THREADS, 1),
+        // A block of the second launch has a thread for each.
+        (false, strips) => (Team::Strips, STRIP_THREADS, strips.min(STRIP_THREADS)),
+    };
+    Plan { team, lanes: 0, threads, blocks }
 }
 
-/// The kernels of a family, by team and element type.
-pub(super) type Kernels = KernelSet<{ TEAMS.len() * ELEMENTS.len() }>;
+/// The kernels of a family, by `STEPS` and element type.
+pub(super) type Kernels = KernelSet<{ STEPS.len() * ELEMENTS.len() }>;
 
 const ELEMENTS: [DType; 4] = [DType::F32, DType::F64, DType::F16, DType::BF16];
 
-/// The entry point of kernel number `index` of a family.
-pub(super) fn entry(rows: &'static str, cluster: &'static str, family: &str, index: usize) -> Entry {
-    let (team, element) = (index / ELEMENTS.len(), ELEMENTS[index % ELEMENTS.len()]);
-    let module = if team == Team::Cluster.number() { cluster } else { rows };
-    Entry { module, name: format!("{family}_{element}_{}", TEAMS[team]) }
+/// The name that a family's entry points begin with, and its modules.
+pub(super) struct Family {
+    pub name: &'static str,
+    pub rows: &'static str,
+    pub cluster: &'static str,
+    pub long: &'static str,
+}
+
+impl Family {
+    /// The entry point of kernel number `index`.
+    pub fn entry(&self, index: usize) -> Entry {
+        let (step, element) = (index / ELEMENTS.len(), ELEMENTS[index % ELEMENTS.len()]);
+        let module = match step {
+            0..=3 => self.rows,
+            4 => self.cluster,
+            _ => self.long,
+        };
+        Entry { module, name: format!("{}_{element}_{}", self.name, STEPS[step]) }
+    }
 }
 
 /// One operation on the rows of a tensor.
 pub(super) struct Rows<'a> {
     pub op: &'static str,
+    pub family: Family,
     pub kernels: &'static Kernels,
-    /// The module with the cluster's kernels.
-    pub cluster: &'static str,
     pub variant: u32,
     pub eps: f64,
     pub x: Operand<'a>,
@@ -161,9 +184,15 @@ impl Rows<'_> {
         let held = if size == 8 { 16 } else { 32 } / pack;
         let length = self.x.layout.shape().last().copied().unwrap_or(1);
         let context = cuda.context();
-        let clusters = context.capability >= 90 && has_module(context, self.cluster);
+        let clusters = context.capability >= 90 && has_module(context, self.family.cluster);
         let plan = plan(nest.len(), length, pack, held, context.multiprocessors as usize, clusters);
-        let blocks = nest.len().div_ceil(plan.rows()).saturating_mul(plan.cluster);
+        let strip = length.div_ceil(plan.blocks).next_multiple_of(pack).max(pack);
+        // Rounded to whole packs, fewer strips may do.
+        let strips = length.div_ceil(strip);
+        let blocks = nest.len().div_ceil(plan.rows()).saturating_mul(match plan.team {
+            Team::Strips => strips,
+            _ => plan.blocks,
+        });
         let Ok(blocks) = i32::try_from(blocks) else {
             return cuda.unsupported(
                 self.op,
@@ -182,20 +211,31 @@ impl Rows<'_> {
         };
         let lines = [line(&self.out, nest.offsets[0]), line(&self.x, nest.offsets[1])];
         let factors = [factor(&self.weight), factor(&self.bias)];
+        let states = match plan.team {
+            // Two values of the computing type each.
+            Team::Strips => Some(cuda.scratch(blocks as usize * 2 * size.max(4))?),
+            _ => None,
+        };
         let parameters = TwRows {
+            strips: strips as u32,
+            strip: strip as u64,
+            partials: states.as_ref().map_or(0, |states| states.pointer()),
             lanes: plan.lanes as u32,
             variant: self.variant,
             eps: self.eps,
             ..parameters(nest, length, pack, lines, factors)
         };
-        let kernel = self.kernels.get(cuda, self.op, plan.team.number() * ELEMENTS.len() + element)?;
-        let mut launch = Launch::linear(kernel, blocks as u32, plan.threads as u32);
-        if plan.team == Team::Cluster {
-            launch = launch.cluster([plan.cluster as u32, 1, 1]);
+        for step in plan.team.steps() {
+            let kernel = self.kernels.get(cuda, self.op, step * ELEMENTS.len() + element)?;
+            let mut launch = Launch::linear(kernel, blocks as u32, plan.threads as u32);
+            if plan.team == Team::Cluster {
+                launch = launch.cluster([plan.blocks as u32, 1, 1]);
+            }
+            // SAFETY: the entry points of `Family::entry` take a `TwRows`; the strides and the length are those of the operands, and the
+            // plan gives every element of a row to a thread of its team. A block of strips has its state where `partials` points.
+            unsafe { cuda.launch(self.op, &launch, &parameters)? };
         }
-        // SAFETY: the entry points of `entry` take a `TwRows`; the strides and the length are those of the operands, and the plan
-        // gives every element of a row to a thread of its team.
-        unsafe { cuda.launch(self.op, &launch, &parameters) }
+        Ok(())
     }
 }
 
@@ -248,14 +288,19 @@ mod tests {
                 Team::Half => held / 2,
                 _ => held,
             };
-            let team = if plan.lanes > 0 { plan.lanes } else { plan.threads * plan.cluster };
-            if plan.team != Team::Long {
+            let team = if plan.lanes > 0 { plan.lanes } else { plan.threads * plan.blocks };
+            if !matches!(plan.team, Team::Long | Team::Strips) {
                 assert!(team * held * pack >= length, "a row of {length} does not fit: {plan:?}");
             }
             assert!(plan.lanes <= 32 && (plan.lanes == 0 || plan.lanes.is_power_of_two()));
             assert!(plan.threads.is_multiple_of(32) && plan.threads > 0);
             assert!(plan.threads <= if plan.team == Team::Long { LONG_THREADS } else { BLOCK_THREADS });
-            assert!(plan.cluster == 1 || (plan.team == Team::Cluster && clusters && plan.cluster <= CLUSTER_BLOCKS));
+            let most = match plan.team {
+                Team::Cluster => CLUSTER_BLOCKS,
+                Team::Strips => STRIP_THREADS,
+                _ => 1,
+            };
+            assert!((1..=most).contains(&plan.blocks) && (clusters || plan.team != Team::Cluster));
             plan
         })
     }
@@ -279,14 +324,22 @@ mod tests {
         });
         assert_eq!([16_385, 131_072, 262_144].map(team), [Team::Cluster; 3]);
         assert_eq!(team(262_145), Team::Long);
-        assert_eq!(plans(1, 16_385, false)[0].team, Team::Long);
+        assert_eq!(plans(1000, 16_385, false)[0].team, Team::Long);
     }
 
     #[test]
     fn few_long_rows_take_more_multiprocessors() {
         let few = plans(4, 102_400, true)[2];
-        assert_eq!((few.team, few.cluster), (Team::Cluster, 8));
-        assert_eq!(plans(1000, 32_768, true)[0].cluster, 4);
-        assert_eq!(plans(100_000, 262_144, true)[0].cluster, 16);
+        assert_eq!((few.team, few.blocks), (Team::Cluster, 8));
+        assert_eq!(plans(1000, 32_768, true)[0].blocks, 4);
+        assert_eq!(plans(100_000, 262_144, true)[0].blocks, 16);
+        let strips = |rows, length, clusters| {
+            let plan = plans(rows, length, clusters)[0];
+            (plan.team, plan.blocks)
+        };
+        assert_eq!(strips(1, 1 << 20, true), (Team::Strips, 2 * SMS));
+        assert_eq!(strips(60, 1 << 20, true), (Team::Strips, 4));
+        assert_eq!(strips(SMS, 1 << 20, true), (Team::Long, 1));
+        assert_eq!(strips(1, 16_385, false), (Team::Strips, 2 * SMS));
     }
 }

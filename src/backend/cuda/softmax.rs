@@ -1,13 +1,14 @@
 //! Softmax and log-softmax over the last axis. The kernels are in `cuda/softmax/`.
 
 use super::Cuda;
-use super::rows::{Kernels, Rows, entry};
+use super::rows::{Family, Kernels, Rows};
 use crate::backend::{Operand, op};
 use crate::error::Result;
 
-const CLUSTER: &str = "softmax/cluster";
+const FAMILY: Family =
+    Family { name: "softmax", rows: "softmax/rows", cluster: "softmax/cluster", long: "softmax/long" };
 
-static KERNELS: Kernels = Kernels::new(|index| entry("softmax/rows", CLUSTER, "softmax", index));
+static KERNELS: Kernels = Kernels::new(|index| FAMILY.entry(index));
 
 /// See [`crate::backend::Backend::softmax`].
 pub(super) fn softmax(cuda: &Cuda, op: op::Softmax, x: Operand, out: Operand) -> Result<()> {
@@ -15,16 +16,7 @@ pub(super) fn softmax(cuda: &Cuda, op: op::Softmax, x: Operand, out: Operand) ->
         op::Softmax::Softmax => 0,
         op::Softmax::LogSoftmax => 1,
     };
-    let rows = Rows {
-        op: op.name(),
-        kernels: &KERNELS,
-        cluster: CLUSTER,
-        variant,
-        eps: 0.0,
-        x,
-        weight: None,
-        bias: None,
-        out,
-    };
+    let rows =
+        Rows { op: op.name(), family: FAMILY, kernels: &KERNELS, variant, eps: 0.0, x, weight: None, bias: None, out };
     rows.run(cuda)
 }
