@@ -199,7 +199,8 @@ fn products_begin_beside_others(device: &Device) -> Result<(), Failed> {
 
 /// A random program on a few tensors `x` and matrices `w` that multiply them, whose memory is soon another's: products, narrow ones, ones of
 /// batches, with epilogues, by transposes, operations in place, uploads. The bits of some results on the way and of all at the end; `apart`
-/// with a wait after each step. The matrices keep lengths about as they are, so that what is read too early shows at the end.
+/// with a wait after each step. The matrices keep lengths about as they are, so that what is read too early shows at the end. Either factor
+/// may be what the product before it makes.
 fn program<T: Float>(
     device: &Device,
     precision: Precision,
@@ -222,7 +223,7 @@ fn program<T: Float>(
     for (number, step) in choices.chunks(4).enumerate() {
         let [a, b, to] = [0, 1, 2].map(|i| step[i] as usize / 7 % TENSORS);
         let plain = MatmulOptions { precision, ..Default::default() };
-        match step[3] / 7 % 16 {
+        match step[3] / 7 % 18 {
             0..6 => x[to] = x[a].matmul_with(&w[b], plain)?,
             6 => x[to] = x[a].t().matmul_with(&w[b], plain)?,
             7 => x[to] = x[a].matmul_with(&w[b].t(), plain)?,
@@ -234,7 +235,8 @@ fn program<T: Float>(
             10 | 11 => rows[to] = rows[a].matmul_with(&w[b], plain)?,
             12 => w[to] = fresh(1000 + number as u64)?,
             13 => w[to] *= T::from_f64(-1.0),
-            14 => {
+            14 | 15 => w[to] = w[a].matmul_with(&w[b], plain)?,
+            16 => {
                 let element = |i: usize| T::from_f64(((i * (a + 3) + b) % 17) as f64 / 5.0 - 1.6);
                 x[to] = Tensor::from_vec((0..size * size).map(element).collect(), (size, size), device)?;
             }

@@ -23,9 +23,10 @@ of about the same length, on the same rotating inputs, on one stream of one proc
 replays, in which who begins alternates. cuBLAS is the fastest, tried on the case, of its own choice and cuBLASLt's first twelve
 algorithms with 64 MiB of workspace; f32 is without TF32. *to its own choice*: the same against what cuBLAS takes by itself (of 8-bit
 factors, cuBLASLt's first proposal). Products that follow one another are independent: ours begin beside those before them, in both of
-these columns, and cuBLAS's do not. *if each waits*: the ratio to the fastest if each of ours waits for the one before it to end, as in
-a chain of which each reads the last one's output (except that small factors may be on their way to the L2 cache by then). Every result
-was verified before it was timed.
+these columns, and cuBLAS's do not. *if each waits*: the ratio to the fastest if each of ours waits for the one before it to end before it
+reads (except that small factors may be on their way to the L2 cache by then). *in a chain*, where an output has the shape of a: both sides
+multiply what they made last by another b, as layers do, and ours may fetch that b before they wait. Every result was verified before it
+was timed.
 ";
 
 /// Prints the measurements in `dir`, beside the peers', and writes them there as results.md with plots.

@@ -21,6 +21,13 @@ pub struct Inputs<T: Float> {
     pub scaled: Option<Scaled>,
 }
 
+impl<T: Float> Inputs<T> {
+    /// The first alone.
+    pub fn of(a: Tensor<T>) -> Self {
+        Self { a, b: None, packed: None, c: None, d: None, scaled: None }
+    }
+}
+
 /// Factors of 8 bits, both along k in memory, and the scale of each.
 pub struct Scaled {
     pub a: Tensor<F8E4M3>,
@@ -66,7 +73,7 @@ pub fn prepare<T: Float>(case: &Case, set: u64, device: &Device) -> Result<Input
     };
     let shape = &case.shape[..];
     let last = shape.last().copied().unwrap_or(1);
-    let mut inputs = Inputs { a: tensor(&[], 0)?, b: None, packed: None, c: None, d: None, scaled: None };
+    let mut inputs = Inputs::of(tensor(&[], 0)?);
     match case.work {
         Work::ScaledMatmul(_) => {
             let shape = shape.try_into().map_err(|_| malformed(case))?;

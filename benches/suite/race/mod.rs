@@ -5,7 +5,8 @@
 //! same marks; the two take turns, who begins alternates, and the ratio is the median over the pairs.
 //!
 //! The products of a graph have nothing to do with each other, so ours may begin beside those before them. Against cuBLAS a second graph
-//! has each wait for the one before it, as in a chain where each reads what the one before it wrote.
+//! has each wait for the one before it; and where an output has the shape of a, a third is a chain of layers: each product multiplies what
+//! the one before it made, by another b.
 
 mod cublas;
 mod graph;
@@ -17,12 +18,12 @@ use std::ffi::c_void;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tilework::{Device, Element, Float, Tensor};
+use tilework::{Device, Element, Float, Result as Done, Tensor};
 
 use self::cublas::Cublas;
 use self::graph::Graph;
 use self::plan::Plan;
-use crate::case::{Case, Work};
+use crate::case::{Case, Product, Work};
 use crate::measure::{Effort, median};
 use crate::work::{Inputs, Output, Scaled, run};
 
@@ -45,12 +46,11 @@ pub struct Rivals {
 impl Rivals {
     /// `None` on other devices, where nothing can be recorded.
     pub fn open(device: &Device) -> Option<Self> {
-        let stream = device.cuda_stream()?;
-        Some(Self { device: device.clone(), stream, cublas: Cublas::open(device) })
+        Some(Self { cublas: Cublas::open(device), ..Self::without_cublas(device)? })
     }
 
-    /// The same without cuBLAS.
-    pub fn none(device: &Device) -> Option<Self> {
+    /// The same but for cuBLAS: products have our times alone.
+    pub fn without_cublas(device: &Device) -> Option<Self> {
         let stream = device.cuda_stream()?;
         Some(Self { device: device.clone(), stream, cublas: Err("it was not asked for".into()) })
     }
@@ -63,25 +63,20 @@ impl Rivals {
 
     /// Races `case`, which takes about `once` and has run on all of `inputs`. Null if it has no rival.
     pub fn race<T: Float>(&self, case: &Case, inputs: &[Inputs<T>], once: Duration, effort: Effort) -> Value {
+        let heat = Heat { case, inputs, effort, calls: calls(effort.batch, once, inputs.len()) };
         let outcome = match case.work {
             Work::Matmul(_) | Work::ScaledMatmul(_) if case.group == "matmul" => match &self.cublas {
-                Ok(cublas) => self.against_cublas(cublas, case, inputs, once, effort),
-                Err(_) => self.unrivalled(case, inputs, once, effort),
+                Ok(cublas) => self.against_cublas(cublas, heat),
+                Err(_) => self.unrivalled(heat),
             },
-            Work::LinearResidual => self.against_plain(case, inputs, once, effort),
+            Work::LinearResidual => self.against_plain(heat),
             _ => return Value::Null,
         };
         outcome.unwrap_or_else(|error| json!({ "status": format!("failed: {error}") }))
     }
 
-    fn against_cublas<T: Float>(
-        &self,
-        cublas: &Cublas,
-        case: &Case,
-        inputs: &[Inputs<T>],
-        once: Duration,
-        effort: Effort,
-    ) -> Outcome<Value> {
+    fn against_cublas<T: Float>(&self, cublas: &Cublas, heat: Heat<T>) -> Outcome<Value> {
+        let Heat { case, inputs, effort, .. } = heat;
         let scales = match &inputs[0].scaled {
             Some(Scaled { scales: [a, b], .. }) => Some([address(a)?, address(b)?]),
             None => None,
@@ -100,7 +95,7 @@ impl Rivals {
         check_same(&ours, &out)?;
         drop(ours);
         let calls = |once| calls(effort.batch, once, inputs.len());
-        let [ours, waiting] = [false, true].map(|waits| self.ours(case, inputs, calls(once), waits));
+        let [ours, waiting] = [false, true].map(|waits| self.ours(case, heat, waits));
         let (ours, theirs) = (ours?, self.theirs(&rival, fastest, calls(once_theirs))?);
         let mut row = self.take_turns(&ours, &theirs, 2 * effort.batches)?;
         row["rival"] = "cuBLAS".into();
@@ -112,46 +107,70 @@ impl Rivals {
             _ => Value::Null,
         };
         row["waiting"] = self.take_turns(&waiting?, &theirs, FEW_TURNS)?["ratio"].take();
+        if let Some((ours, theirs)) = self.chains(&rival, fastest, heat)? {
+            let mut chain = self.take_turns(&ours, &theirs, FEW_TURNS)?;
+            row["chain"] = chain["ratio"].take();
+            row["chain_s"] = chain["ours_s"].take();
+        }
         Ok(row)
     }
 
+    /// Both sides of a chain of layers, if the case can be one: row-major, an output having the shape of a.
+    fn chains<T: Float>(&self, rival: &Rival, way: usize, heat: Heat<T>) -> Outcome<Option<(Side, Side)>> {
+        let Heat { case, inputs, calls, .. } = heat;
+        let k = case.shape[3];
+        match case.work {
+            Work::Matmul(Product { transposed: [false, false], packed: false, .. }) if case.shape[2] == k => {}
+            _ => return Ok(None),
+        }
+        // Lengths stay about as they are.
+        let scale = T::from_f64((k as f64).sqrt().recip());
+        let layers = inputs.iter().filter_map(|set| set.b.as_ref()).map(|b| b.mul(scale)).collect::<Done<Vec<_>>>()?;
+        let first = &inputs[0].a;
+        let layer = |x: Tensor<T>, i: usize| {
+            product(case, &Inputs { b: Some(layers[i % layers.len()].clone()), ..Inputs::of(x) })
+        };
+        let turns = [Tensor::<T>::zeros(first.shape(), &self.device)?, Tensor::zeros(first.shape(), &self.device)?];
+        let [even, odd] = [address(&turns[0])?, address(&turns[1])?];
+        let (factors, start) = (layers.iter().map(address).collect::<Outcome<Vec<_>>>()?, address(first)?);
+        let call = |i: usize| {
+            let [a, out] = if i.is_multiple_of(2) { [odd, even] } else { [even, odd] };
+            rival.call_on(way, if i == 0 { start } else { a }, factors[i % factors.len()], out)
+        };
+        (0..2).try_for_each(call)?;
+        check_same(&layer(layer(first.clone(), 0)?, 1)?, &turns[1])?;
+        let theirs = Graph::record(self.stream, || (0..calls).try_for_each(call))?;
+        let ours = Graph::record(self.stream, || (0..calls).try_fold(first.clone(), layer).map(drop))?;
+        Ok(Some((Side { graph: ours, calls }, Side { graph: theirs, calls })))
+    }
+
     /// Our times, without cuBLAS.
-    fn unrivalled<T: Float>(
-        &self,
-        case: &Case,
-        inputs: &[Inputs<T>],
-        once: Duration,
-        effort: Effort,
-    ) -> Outcome<Value> {
+    fn unrivalled<T: Float>(&self, heat: Heat<T>) -> Outcome<Value> {
         let mut row = json!({ "rival": "cuBLAS", "status": "absent" });
         for (name, waits) in [("ours_s", false), ("waiting_s", true)] {
-            let side = self.ours(case, inputs, calls(effort.batch, once, inputs.len()), waits)?;
+            let side = self.ours(heat.case, heat, waits)?;
             side.seconds(&self.device)?;
-            let times = (0..2 * effort.batches).map(|_| side.seconds(&self.device)).collect::<Outcome<Vec<_>>>()?;
+            let times =
+                (0..2 * heat.effort.batches).map(|_| side.seconds(&self.device)).collect::<Outcome<Vec<_>>>()?;
             row[name] = median(times).into();
         }
         Ok(row)
     }
 
     /// The same product without what follows it.
-    fn against_plain<T: Float>(
-        &self,
-        case: &Case,
-        inputs: &[Inputs<T>],
-        once: Duration,
-        effort: Effort,
-    ) -> Outcome<Value> {
-        let plain = Case { work: Work::MATMUL, ..case.clone() };
-        run(&plain, &inputs[0])?;
-        let calls = calls(effort.batch, once, inputs.len());
-        let (ours, theirs) = (self.ours(case, inputs, calls, true)?, self.ours(&plain, inputs, calls, true)?);
-        let mut row = self.take_turns(&ours, &theirs, 2 * effort.batches)?;
+    fn against_plain<T: Float>(&self, heat: Heat<T>) -> Outcome<Value> {
+        let plain = Case { work: Work::MATMUL, ..heat.case.clone() };
+        run(&plain, &heat.inputs[0])?;
+        let (ours, theirs) = (self.ours(heat.case, heat, true)?, self.ours(&plain, heat, true)?);
+        let mut row = self.take_turns(&ours, &theirs, 2 * heat.effort.batches)?;
         row["rival"] = "plain".into();
         Ok(row)
     }
 
-    /// Our side: outputs come from the pool, one after the other from the same block. If it waits, no product begins beside another.
-    fn ours<T: Float>(&self, case: &Case, inputs: &[Inputs<T>], calls: usize, waits: bool) -> Outcome<Side> {
+    /// Our side, which does `case` on the heat's inputs: outputs come from the pool, one after the other from the same block. If it waits, no
+    /// product begins beside another.
+    fn ours<T: Float>(&self, case: &Case, heat: Heat<T>, waits: bool) -> Outcome<Side> {
+        let Heat { inputs, calls, .. } = heat;
         let call = |i: usize| {
             // Who asks for the stream may enqueue what the next operation has to wait for.
             if waits {
@@ -215,6 +234,23 @@ impl Rivals {
     }
 }
 
+/// What is raced: a case, on inputs in rotation.
+struct Heat<'a, T: Float> {
+    case: &'a Case,
+    inputs: &'a [Inputs<T>],
+    effort: Effort,
+    /// How many calls our graphs have.
+    calls: usize,
+}
+
+// Not derived, which would ask the same of `T`.
+impl<T: Float> Clone for Heat<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T: Float> Copy for Heat<'_, T> {}
+
 /// One side of a race: its calls, recorded.
 struct Side {
     graph: Graph,
@@ -241,9 +277,14 @@ impl Rival<'_> {
     /// Call number `i`, on the inputs whose turn it is, in the way of this number.
     fn call(&self, way: usize, i: usize) -> Outcome<()> {
         let [a, b] = self.addresses[i % self.addresses.len()];
+        self.call_on(way, a, b, self.out)
+    }
+
+    /// A call on factors and an output at these addresses.
+    fn call_on(&self, way: usize, a: u64, b: u64, out: u64) -> Outcome<()> {
         // What our next operation reads, this may write.
         self.device.cuda_stream();
-        Ok(self.plan.call(&self.plan.ways[way], a, b, self.out)?)
+        Ok(self.plan.call(&self.plan.ways[way], a, b, out)?)
     }
 }
 

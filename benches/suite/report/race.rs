@@ -8,15 +8,18 @@ pub const WHERE: &str = "where";
 const PLAIN: &str = "plain";
 
 /// The columns of a race against cuBLAS in the table of a group.
-pub const HEADER: [&str; 5] = ["raced µs", "cuBLAS µs", "ratio to cuBLAS", "to its own choice", "if each waits"];
+pub const HEADER: [&str; 6] =
+    ["raced µs", "cuBLAS µs", "ratio to cuBLAS", "to its own choice", "if each waits", "in a chain"];
 
-pub fn cells(row: &Row) -> [String; 5] {
+pub fn cells(row: &Row) -> [String; 6] {
     match row.race(CUBLAS) {
         Some(race) if race.status == "ok" => {
-            [micros(race.ours), micros(race.theirs), ratio(race.ratio), ratio(race.own), ratio(race.waiting)]
+            let [ours, theirs] = [race.ours, race.theirs].map(micros);
+            let [best, own, waiting, chain] = [race.ratio, race.own, race.waiting, race.chain].map(ratio);
+            [ours, theirs, best, own, waiting, chain]
         }
-        Some(race) if race.status == "absent" => [dash(), "absent".into(), dash(), dash(), dash()],
-        _ => [(); 5].map(|()| dash()),
+        Some(race) if race.status == "absent" => [dash(), "absent".into(), dash(), dash(), dash(), dash()],
+        _ => [(); 6].map(|()| dash()),
     }
 }
 
@@ -36,10 +39,10 @@ fn against_cublas(run: &Run) -> Table {
     let line = |precision: &str| {
         let of: Vec<(&Row, f64)> = raced.iter().filter(|(row, _)| row.precision == precision).copied().collect();
         let ratios: Vec<f64> = of.iter().map(|(_, ratio)| *ratio).collect();
-        let mean = |ratio: fn(&Race) -> Option<f64>| {
-            let ratios: Option<Vec<f64>> = of.iter().map(|(row, _)| row.race(CUBLAS).and_then(ratio)).collect();
-            ratios.and_then(|ratios| geometric_mean(&ratios))
+        let some = |ratio: fn(&Race) -> Option<f64>| -> Vec<f64> {
+            of.iter().filter_map(|(row, _)| row.race(CUBLAS).and_then(ratio)).collect()
         };
+        let mean = |ratio| Some(some(ratio)).filter(|all| all.len() == of.len()).and_then(|all| geometric_mean(&all));
         let worst = of.iter().min_by(|(_, a), (_, b)| a.total_cmp(b));
         vec![
             precision.to_owned(),
@@ -47,6 +50,7 @@ fn against_cublas(run: &Run) -> Table {
             ratio(geometric_mean(&ratios)),
             ratio(mean(|race| race.own)),
             ratio(mean(|race| race.waiting)),
+            ratio(geometric_mean(&some(|race| race.chain))),
             ratio(worst.map(|(_, ratio)| *ratio)),
             worst.map_or_else(dash, |(row, _)| format!("{} {}", row.work, row.size())),
         ]
@@ -59,6 +63,7 @@ fn against_cublas(run: &Run) -> Table {
             "geometric mean of ratios",
             "to its own choice",
             "if each waits",
+            "chains",
             "least ratio",
             WHERE,
         ],

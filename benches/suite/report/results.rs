@@ -39,9 +39,11 @@ pub struct Race {
     pub theirs: Option<f64>,
     /// How many times as fast as the rival.
     pub ratio: Option<f64>,
-    /// The same against the rival's own choice, where it has one, and if each product waits for the one before it.
+    /// The same against the rival's own choice, where it has one; if each product waits for the one before it; and if each multiplies what
+    /// the one before it made, where it can.
     pub own: Option<f64>,
     pub waiting: Option<f64>,
+    pub chain: Option<f64>,
 }
 
 /// A case with what it took, in seconds.
@@ -77,6 +79,7 @@ impl Race {
             ratio: race["ratio"].as_f64(),
             own: race["own"].as_f64(),
             waiting: race["waiting"].as_f64(),
+            chain: race["chain"].as_f64(),
         })
     }
 }

@@ -52,16 +52,17 @@ impl Launch {
     }
 
     /// Programmatic dependent launch: blocks may start before the previous kernel of the stream ends. Every block must execute
-    /// `griddepcontrol.wait` before it writes to memory and, unless it is ahead, before it reads from it and before it executes
-    /// `griddepcontrol.launch_dependents` (`cuda/include/tilework/dependent.h`; compute capability 9.0 and later).
+    /// `griddepcontrol.wait` before it writes to memory and, unless it is ahead of all, before it executes
+    /// `griddepcontrol.launch_dependents` and before it reads what it is not ahead of (`cuda/include/tilework/dependent.h`; compute
+    /// capability 9.0 and later).
     pub fn dependent(self) -> Self {
         Self { dependent: true, ..self }
     }
 }
 
-/// Parameters that tell a kernel whether it is ahead (`ahead.rs`).
+/// Parameters that tell a kernel what it is ahead of (`ahead.rs`), as bits `TW_AHEAD_*`.
 pub(crate) trait TellAhead: Copy {
-    fn tell_ahead(&mut self, ahead: bool);
+    fn tell_ahead(&mut self, ahead: u32);
 }
 
 impl Cuda {
@@ -100,7 +101,7 @@ impl Cuda {
     ///
     /// # Safety
     /// As for [`Cuda::launch_with_maps`]; and before it has waited, the kernel reads no memory that another one writes but what `access`
-    /// says, and writes none.
+    /// says and it is told to be ahead of, and writes none.
     pub unsafe fn launch_ahead<P: TellAhead>(
         &self,
         op: &'static str,

@@ -272,7 +272,7 @@ __device__ __forceinline__ void skinny_matmul(const TensorMap& weights, const Te
     int outer = int(batch / p.batch[1]), inner = int(batch % p.batch[1]);
     int x_outer = p.a.batch[0] ? outer : 0, x_inner = p.a.batch[1] ? inner : 0;
     int w_outer = p.b.batch[0] ? outer : 0, w_inner = p.b.batch[1] ? inner : 0;
-    auto load = [&](uint32_t block, uint32_t stage) {
+    auto load_weights = [&](uint32_t block, uint32_t stage) {
         uint32_t arrived = full(stage), to = shared + stage * Shape::STAGE_BYTES;
         int k = int(block * cluster + rank) * Shape::K;
         mbarrier_arrive_expect(arrived, Shape::WEIGHT_BYTES + ROWS * 128);
@@ -283,29 +283,55 @@ __device__ __forceinline__ void skinny_matmul(const TensorMap& weights, const Te
 #pragma unroll
             for (int i = 0; i < N; i += Shape::K) tma_load(to + i * 128, weights, arrived, int(first) + i, k, w_inner, w_outer);
         }
-        tma_load(to + Shape::WEIGHT_BYTES, rows, arrived, k, 0, x_inner, x_outer);
     };
-    wait_to_read(p.ahead);
+    auto load_rows = [&](uint32_t block, uint32_t stage) {
+        uint32_t to = shared + stage * Shape::STAGE_BYTES + Shape::WEIGHT_BYTES;
+        tma_load(to, rows, full(stage), int(block * cluster + rank) * Shape::K, 0, x_inner, x_outer);
+    };
+    auto load = [&](uint32_t block, uint32_t stage) {
+        load_weights(block, stage);
+        load_rows(block, stage);
+    };
     uint32_t turn = TURNS == 1 ? 0 : warp / READERS, reader = warp % READERS;
     // A thread of those that take turns at the same stages fills them. It is elected by a branch of its own, by which the compiler knows that
     // it is alone.
-    if (reader == 0) {
-        if (elect_one()) {
+    auto begin = [&](auto load) {
+        if (reader == 0) {
+            if (elect_one()) {
 #pragma unroll 1
-            for (uint32_t block = turn; block < min(count, uint32_t(STAGES)); block += TURNS) load(block, block);
+                for (uint32_t block = turn; block < min(count, uint32_t(STAGES)); block += TURNS) load(block, block);
+            }
         }
+        __syncwarp();
+    };
+    bool ahead = p.ahead == TW_AHEAD_ALL;
+    if (p.ahead == TW_AHEAD_B) {
+        begin(load_weights);
+        wait_for_previous_kernel();
+        begin(load_rows);
+    } else {
+        if (ahead) {
+            admit_next_kernel();
+        } else {
+            wait_for_previous_kernel();
+        }
+        begin(load);
     }
-    __syncwarp();
     finish.begin();
     RingPosition<STAGES / TURNS> ring;
     uint32_t last = 0, last_parity = 0;
     for (uint32_t block = turn; block < count; block += TURNS) {
         uint32_t stage = ring.stage * TURNS + turn;
         // The stage before this one is filled again, by its readers in turn: filling takes a third as long as reading.
-        if (reader == (TURNS == 1 ? 0 : block / TURNS % READERS) && block >= TURNS && block - TURNS + STAGES < count) {
-            if (elect_one()) {
-                mbarrier_wait(empty(last), last_parity);
-                load(block - TURNS + STAGES, last);
+        if (reader == (TURNS == 1 ? 0 : block / TURNS % READERS) && block >= TURNS) {
+            if (block - TURNS + STAGES < count) {
+                if (elect_one()) {
+                    mbarrier_wait(empty(last), last_parity);
+                    load(block - TURNS + STAGES, last);
+                }
+            } else if (!ahead) {
+                // All is asked for: what the next kernel asks for before it waits no longer takes memory's time from this one.
+                admit_next_kernel();
             }
         }
         __syncwarp();

@@ -175,8 +175,8 @@ pub(super) fn scaled_access(p: &TwFp8, factor: DType, out: DType) -> Access {
     let TwMatmul { m, n, k, batch, .. } = p.product;
     let [columns, depth] = [n, k].map(|length| length.div_ceil(BLOCK));
     let mut access = access(&p.product, factor, out);
-    access.reads.push(extent(&p.a_scales, [m, depth], batch, DType::F32));
-    access.reads.push(extent(&p.b_scales, [depth, columns], batch, DType::F32));
+    access.others.push(extent(&p.a_scales, [m, depth], batch, DType::F32));
+    access.others.push(extent(&p.b_scales, [depth, columns], batch, DType::F32));
     access
 }
 

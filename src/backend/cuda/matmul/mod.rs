@@ -114,13 +114,13 @@ fn tiled(problem: &Problem, m: u64, n: u64) -> (TwMatmul, u32) {
 }
 
 impl TellAhead for TwMatmul {
-    fn tell_ahead(&mut self, ahead: bool) {
-        self.ahead = ahead.into();
+    fn tell_ahead(&mut self, ahead: u32) {
+        self.ahead = ahead;
     }
 }
 
 impl TellAhead for TwFp8 {
-    fn tell_ahead(&mut self, ahead: bool) {
+    fn tell_ahead(&mut self, ahead: u32) {
         self.product.tell_ahead(ahead);
     }
 }

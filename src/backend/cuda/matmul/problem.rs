@@ -223,8 +223,8 @@ fn is_aligned(matrix: &TwMatrix, size: i64) -> bool {
 pub(super) fn access(p: &TwMatmul, factor: DType, out: DType) -> Access {
     let like_out = |x| extent(x, [p.m, p.n], p.batch, out);
     let factors = [extent(&p.a, [p.m, p.k], p.batch, factor), extent(&p.b, [p.k, p.n], p.batch, factor)];
-    let epilogue = [&p.bias, &p.multiply, &p.c].map(like_out);
-    Access { reads: factors.into_iter().chain(epilogue).collect(), writes: like_out(&p.out) }
+    let others = [&p.bias, &p.multiply, &p.c].into_iter().map(like_out).collect();
+    Access { factors, others, writes: like_out(&p.out) }
 }
 
 /// The addresses from the first byte of a batch of matrices of `shape` to its last; of an absent one none.
@@ -335,16 +335,17 @@ mod tests {
         let of = |strides: &[isize]| {
             let a = layout(&[2, 3, 5], strides, 40);
             let p = plan_f32(&dense(&[2, 3, 8]), &a, &dense(&[2, 5, 8]))[0].parameters;
-            access(&p, DType::F32, DType::F32).reads[0].clone()
+            access(&p, DType::F32, DType::F32).factors[0].clone()
         };
         assert_eq!(of(&[15, 5, 1]), 0x2000..0x2000 + 4 * 30);
         assert_eq!(of(&[0, 5, 1]), 0x2000..0x2000 + 4 * 15, "one matrix for all");
         assert_eq!(of(&[-15, 10, -1]), 0x2000 - 4 * 19..0x2000 + 4 * 21, "backwards");
         let p = plan_f32(&dense(&[3, 8]), &dense(&[3, 5]), &dense(&[5, 8]))[0].parameters;
-        let Access { reads, writes } = access(&p, DType::F32, DType::F32);
-        assert_eq!((writes, &reads[1..]), (0x1000..0x1000 + 96, &[0x3000..0x3000 + 160, 0..0, 0..0, 0..0][..]));
+        let Access { factors, others, writes } = access(&p, DType::F32, DType::F32);
+        assert_eq!((writes, &factors[1]), (0x1000..0x1000 + 96, &(0x3000..0x3000 + 160)));
+        assert_eq!(others[..], [0..0, 0..0, 0..0]);
         let nothing = access(&TwMatmul { k: 0, ..p }, DType::F32, DType::F32);
-        assert_eq!(nothing.reads[0], 0..0, "no k, no factors");
+        assert_eq!(nothing.factors[0], 0..0, "no k, no factors");
     }
 
     #[test]
