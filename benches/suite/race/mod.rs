@@ -139,6 +139,7 @@ impl Rivals {
         };
         (0..2).try_for_each(call)?;
         check_same(&layer(layer(first.clone(), 0)?, 1)?, &turns[1])?;
+        // What these read and write is free memory when this returns, of which nobody takes any until they have been timed.
         let theirs = Graph::record(self.stream, || (0..calls).try_for_each(call))?;
         let ours = Graph::record(self.stream, || (0..calls).try_fold(first.clone(), layer).map(drop))?;
         Ok(Some((Side { graph: ours, calls }, Side { graph: theirs, calls })))

@@ -136,7 +136,7 @@ __device__ __forceinline__ uint32_t wgmma_early_stages(const TwMatmul& p) {
 }
 
 // Fills the ring with what this block's work reads. Only one thread calls it: a second one, for b, made nothing faster.
-template <class Tile, Major A, Major B, bool EPILOGUE>
+template <class Tile, Major A, Major B, bool EPILOGUE, bool BEGINS>
 __device__ __forceinline__ void wgmma_produce(const WgmmaMaps& maps, const TwMatmul& p, const WgmmaCluster& cluster, uint32_t shared,
                                               uint32_t first, uint32_t step, uint32_t items, uint32_t depth) {
     // K elements are a row of 128 bytes, whichever way a factor runs.
@@ -171,41 +171,42 @@ __device__ __forceinline__ void wgmma_produce(const WgmmaMaps& maps, const TwMat
         mbarrier_arrive_expect(arrived, bytes);
         return arrived;
     };
-    // Copies of a block of k of those factors, bits TW_AHEAD_*, to a stage.
-    auto load = [&](auto unrolls, const WgmmaWork& work, uint32_t block, uint32_t stage, uint32_t factors) {
-        [[maybe_unused]] constexpr bool UNROLLS = decltype(unrolls)::value;
-        int m = int(work.m) * M, n = int(work.n) * N, k = int(block) * K;
-        auto outer = [&](const TwMatrix& x) { return x.batch[0] ? int(work.outer) : 0; };
-        auto inner = [&](const TwMatrix& x) { return x.batch[1] ? int(work.inner) : 0; };
-        uint32_t arrived = barriers + 16 * stage, to = shared + stage * Tile::STAGE_BYTES;
-        if (factors & TW_AHEAD_A) {
-            if constexpr (A == K_MAJOR) {
-                tma_load(to, maps.a, arrived, k, m, inner(p.a), outer(p.a));
-            } else {
-#pragma unroll (UNROLLS ? M / K : 1)
-                for (int i = 0; i < M / K; ++i) {
-                    if (Tile::TRIMS && i * K >= a_rows) break;
-                    tma_load(to + i * K * 128, maps.a, arrived, m + K * i, k, inner(p.a), outer(p.a));
-                }
-            }
-        }
-        if (factors & TW_AHEAD_B) {
-            to += Tile::A_BYTES + b_from * 128;
-            if constexpr (B == K_MAJOR) {
-                load_b(to, arrived, k, n + int(b_from), inner(p.b), outer(p.b));
-            } else {
-#pragma unroll (UNROLLS ? COLUMNS / K : 1)
-                for (int i = 0; i < COLUMNS / K; ++i) {
-                    if (Tile::TRIMS && i * K >= b_rows) break;
-                    load_b(to + i * K * 128, arrived, n + K * i, k + int(b_from), inner(p.b), outer(p.b));
-                }
-            }
-        }
-    };
     for (uint32_t index = first; index < items; index += step) {
         WgmmaWork work = wgmma_work(p, cluster, index, depth);
+        int m = int(work.m) * M, n = int(work.n) * N;
+        auto outer = [&](const TwMatrix& x) { return x.batch[0] ? int(work.outer) : 0; };
+        auto inner = [&](const TwMatrix& x) { return x.batch[1] ? int(work.inner) : 0; };
+        // Copies of a block of k of those factors, bits TW_AHEAD_*, to a stage.
+        auto load = [&](auto unrolls, uint32_t block, uint32_t stage, uint32_t factors) {
+            [[maybe_unused]] constexpr bool UNROLLS = decltype(unrolls)::value;
+            int k = int(block) * K;
+            uint32_t arrived = barriers + 16 * stage, to = shared + stage * Tile::STAGE_BYTES;
+            if (factors & TW_AHEAD_A) {
+                if constexpr (A == K_MAJOR) {
+                    tma_load(to, maps.a, arrived, k, m, inner(p.a), outer(p.a));
+                } else {
+#pragma unroll (UNROLLS ? M / K : 1)
+                    for (int i = 0; i < M / K; ++i) {
+                        if (Tile::TRIMS && i * K >= a_rows) break;
+                        tma_load(to + i * K * 128, maps.a, arrived, m + K * i, k, inner(p.a), outer(p.a));
+                    }
+                }
+            }
+            if (factors & TW_AHEAD_B) {
+                to += Tile::A_BYTES + b_from * 128;
+                if constexpr (B == K_MAJOR) {
+                    load_b(to, arrived, k, n + int(b_from), inner(p.b), outer(p.b));
+                } else {
+#pragma unroll (UNROLLS ? COLUMNS / K : 1)
+                    for (int i = 0; i < COLUMNS / K; ++i) {
+                        if (Tile::TRIMS && i * K >= b_rows) break;
+                        load_b(to + i * K * 128, arrived, n + K * i, k + int(b_from), inner(p.b), outer(p.b));
+                    }
+                }
+            }
+        };
         uint32_t block = work.begin;
-        if (index == first && wgmma_begins(p)) {
+        if (BEGINS && index == first && wgmma_begins(p)) {
             // The first stages, one factor before the wait and the other after it; by loops, which are less code to fetch.
             uint32_t begun = min(work.end - work.begin, wgmma_early_stages<Tile>(p));
 #pragma unroll 1
@@ -218,25 +219,23 @@ __device__ __forceinline__ void wgmma_produce(const WgmmaMaps& maps, const TwMat
                     } else {
                         ring.advance();
                     }
-                    load(std::false_type(), work, block + stage, stage, early ? p.ahead : TW_AHEAD_ALL - p.ahead);
+                    load(std::false_type(), block + stage, stage, early ? p.ahead : TW_AHEAD_ALL - p.ahead);
                 }
             }
             block += begun;
         }
         for (; block < work.end; ++block, ring.advance()) {
             enter(bytes);
-            load(std::true_type(), work, block, ring.stage, TW_AHEAD_ALL);
+            load(std::true_type(), block, ring.stage, TW_AHEAD_ALL);
         }
         if constexpr (EPILOGUE) {
             // In the order in which wgmma_finish asks for them.
-            int m = int(work.m) * M, n = int(work.n) * N;
             auto load_pieces = [&](const TensorMap& map, const TwMatrix& x, int piece) {
-                int outer = x.batch[0] ? int(work.outer) : 0, inner = x.batch[1] ? int(work.inner) : 0;
                 int count = min(Tile::HELD, Tile::PIECES - piece);
                 uint32_t arrived = enter(count * M * 128);
                 for (int i = 0; i < count; ++i) {
                     uint32_t to = shared + ring.stage * Tile::STAGE_BYTES + i * M * 128;
-                    tma_load(to, map, arrived, n + Tile::column(piece + i), m, inner, outer);
+                    tma_load(to, map, arrived, n + Tile::column(piece + i), m, inner(x), outer(x));
                 }
                 ring.advance();
             };
@@ -284,15 +283,17 @@ __device__ __forceinline__ void wgmma_matmul(const WgmmaMaps& maps, const TwMatm
     uint32_t step = gridDim.z / cluster.slices;
     uint32_t depth = uint32_t((p.k + Tile::K - 1) / Tile::K);
     if (p.ahead != TW_AHEAD_ALL && warp == 1 && elect_one()) wgmma_prefetch<Tile, A, B>(maps, p, cluster, wgmma_work(p, cluster, first, depth));
-    // The producer waits by itself when it has begun.
-    if (group != 0 || !wgmma_begins(p)) wait_to_read(p.ahead);
+    // The producer waits by itself when it has begun. Where two warpgroups multiply it has few registers: none to begin with in the largest
+    // tile, or beside an epilogue's operands.
+    constexpr bool BEGINS = Tile::CONSUMERS == 1 || (Rescale::ENDING != WGMMA_EPILOGUE && N < 256);
+    if (!BEGINS || group != 0 || !wgmma_begins(p)) wait_to_read(p.ahead);
     if (!rescale.applies()) return;
 
     if (group == 0) {
         if constexpr (Tile::CONSUMERS == 2) registers_release<Tile::LOADING_REGISTERS>();
         constexpr bool EPILOGUE = !Tile::SPLIT && Rescale::ENDING == WGMMA_EPILOGUE;
         if (warp == 0 && elect_one()) {
-            wgmma_produce<Tile, A, B, EPILOGUE>(maps, p, cluster, shared, first, step, items, depth);
+            wgmma_produce<Tile, A, B, EPILOGUE, BEGINS>(maps, p, cluster, shared, first, step, items, depth);
         }
         if constexpr (Tile::SPLIT) {
             cluster_barrier_relaxed();
