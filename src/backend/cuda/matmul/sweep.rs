@@ -99,6 +99,17 @@ fn chosen(problem: &Problem) -> Option<Choice> {
 }
 
 #[test]
+fn every_candidate_was_swept() {
+    let tried = tried();
+    let families = [("wgmma", &CANDIDATES[..]), ("fp8", &fp8::PRECISE[..])];
+    for (family, candidate) in families.iter().flat_map(|(family, list)| list.iter().map(move |one| (family, one))) {
+        // What splits k between clusters is in it with the number of parts.
+        let form = format!("{family}/{}", candidate.name());
+        assert!(tried.iter().any(|tried| tried.form.starts_with(&form)), "{form} is not in the sweep: make it again");
+    }
+}
+
+#[test]
 fn choices_are_the_fastest_that_were_measured_or_nearly() {
     let mut lines: BTreeMap<(&str, &str), Vec<Tried>> = BTreeMap::new();
     for tried in tried() {

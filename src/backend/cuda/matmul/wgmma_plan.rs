@@ -185,7 +185,7 @@ pub(super) const CANDIDATES: [Candidate; 15] = [
 
 impl Candidate {
     /// As `forced.rs` has it.
-    fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         format!("{}/{}x{}", INSTANCES[self.instance].name, self.rows, self.slices)
     }
 
