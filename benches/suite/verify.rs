@@ -179,7 +179,7 @@ impl Check {
             let n = x.len() as f64;
             let max = x.iter().copied().fold(f64::NEG_INFINITY, f64::max);
             let total: f64 = x.iter().map(|v| (v - max).exp()).sum();
-            let mean = x.iter().sum::<f64>() / n;
+            let (mean, size) = (sum(&x).0 / n, sum(&x).1 / n);
             let square = x.iter().map(|v| v * v).sum::<f64>() / n;
             let variance = x.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / n;
             let relative = F32 * 64.0;
@@ -199,7 +199,8 @@ impl Check {
                     _ => {
                         let scale = gain.abs() / (variance + 1e-5).sqrt();
                         let y = (v - mean) / (variance + 1e-5).sqrt() * gain + bias;
-                        (y, (scale * (v.abs() + mean.abs()) + bias.abs()) * relative)
+                        // The mean's error is relative to the size of what it is of.
+                        (y, (scale * (v.abs() + size) + bias.abs()) * relative)
                     }
                 }
             });
