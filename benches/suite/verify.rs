@@ -179,7 +179,8 @@ impl Check {
             let n = x.len() as f64;
             let max = x.iter().copied().fold(f64::NEG_INFINITY, f64::max);
             let total: f64 = x.iter().map(|v| (v - max).exp()).sum();
-            let (mean, size) = (sum(&x).0 / n, sum(&x).1 / n);
+            let (mean, size) = sum(&x);
+            let (mean, size) = (mean / n, size / n);
             let square = x.iter().map(|v| v * v).sum::<f64>() / n;
             let variance = x.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / n;
             let relative = F32 * 64.0;

@@ -94,86 +94,68 @@ template <typename T, Team kTeam, int kPacks> __device__ __forceinline__ void no
     });
 }
 
-// What part of a row comes to: its mean (0 for the RMS) and the sum of the squared deviations from it.
-template <typename A> struct NormState {
-    A mean, squares;
-};
-
-template <typename T> __device__ __forceinline__ NormState<Wide<T>> norm_state(const Strip<T>& strip) {
+// Norms of strips: read for the mean, for the deviations, and to write.
+template <typename T> struct NormStrips {
     using A = Wide<T>;
-    constexpr int N = kPack<T>;
-    // A pack's elements side by side, so that no sum grows long.
-    auto total = [&](int turn, A mean, auto lift) {
-        A sums[N] = {};
-        strip.walk(mean, [&](uint64_t, const A (&values)[N]) {
-#pragma unroll
-            for (int k = 0; k < N; k++) sums[k] += lift(values[k] - mean);
-        });
-#pragma unroll
-        for (int half = N / 2; half > 0; half /= 2)
-#pragma unroll
-            for (int k = 0; k < half; k++) sums[k] += sums[k + half];
-        return all_reduce<Team::kBlock>(sums[0], A(0), 0, turn, Plus());
+    static constexpr int N = kPack<T>;
+    // What part of a row comes to: its mean (0 for the RMS) and the sum of the squared deviations from it.
+    struct State {
+        A mean, squares;
     };
-    NormState<A> state = {};
-    if (strip.p.variant == kLayerNorm) state.mean = total(0, A(0), [](A v) { return v; }) / A(strip.end - strip.begin);
-    state.squares = total(1, state.mean, [](A d) { return d * d; });
-    return state;
-}
 
-// The state of a row of those of its strips, of which each thread of the block has one, or none.
-//
-// Chan, Golub, LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances" (1979), for any number of parts.
-template <typename T> __device__ __forceinline__ NormState<Wide<T>> norm_together(const TwRows& p, uint64_t row) {
-    using A = Wide<T>;
-    NormState<A> state = {};
-    A count = A(0);
-    if (threadIdx.x < p.strips) {
-        state = strip_state<NormState<A>>(p, row, threadIdx.x);
-        count = A(min(p.strip, p.length - threadIdx.x * p.strip));
-    }
-    A mean = all_reduce<Team::kBlock>(count * state.mean, A(0), 0, 0, Plus()) / A(p.length);
-    A apart = state.mean - mean;
-    return {mean, all_reduce<Team::kBlock>(state.squares + count * apart * apart, A(0), 0, 1, Plus())};
-}
-
-template <typename T> __device__ __forceinline__ void norm_write(const Strip<T>& strip, NormState<Wide<T>> row) {
-    using A = Wide<T>;
-    constexpr int N = kPack<T>;
-    const TwRows& p = strip.p;
-    const T* weight = reinterpret_cast<const T*>(p.weight);
-    const T* bias = reinterpret_cast<const T*>(p.bias);
-    A scale = inverse_sqrt(row.squares / A(p.length) + A(p.eps));
-    // An element of weight or bias, which are as long as a row.
-    auto factor = [&](const T* of, int64_t stride, uint64_t at) { return at < strip.end ? widen(of[int64_t(at) * stride]) : A(0); };
-    strip.walk(A(0), [&](uint64_t first, A (&values)[N]) {
+    static __device__ __forceinline__ State state(const Strip<T>& strip) {
+        // A pack's elements side by side, so that no sum grows long.
+        auto total = [&](int turn, A mean, auto lift) {
+            A sums[N] = {};
+            strip.walk(mean, [&](uint64_t, const A (&values)[N]) {
 #pragma unroll
-        for (int k = 0; k < N; k++) {
-            values[k] = (values[k] - row.mean) * scale;
-            if (weight) values[k] *= factor(weight, p.weight_stride, first + k);
-            if (bias) values[k] += factor(bias, p.bias_stride, first + k);
+                for (int k = 0; k < N; k++) sums[k] += lift(values[k] - mean);
+            });
+#pragma unroll
+            for (int half = N / 2; half > 0; half /= 2)
+#pragma unroll
+                for (int k = 0; k < half; k++) sums[k] += sums[k + half];
+            return all_reduce<Team::kBlock>(sums[0], A(0), 0, turn, Plus());
+        };
+        State state = {};
+        if (strip.p.variant == kLayerNorm) state.mean = total(0, A(0), [](A v) { return v; }) / A(strip.end - strip.begin);
+        state.squares = total(1, state.mean, [](A d) { return d * d; });
+        return state;
+    }
+
+    // The state of a row of those of its strips, of which each thread of the block has one, or none.
+    //
+    // Chan, Golub, LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances" (1979), for any number of parts.
+    static __device__ __forceinline__ State together(const Strip<T>& strip) {
+        const TwRows& p = strip.p;
+        State state = {};
+        A count = A(0);
+        if (threadIdx.x < p.strips) {
+            state = strip_state<State>(p, strip.row, threadIdx.x);
+            count = A(min(p.strip, p.length - threadIdx.x * p.strip));
         }
-        strip.store(first, values);
-    });
-}
+        A mean = all_reduce<Team::kBlock>(count * state.mean, A(0), 0, 0, Plus()) / A(p.length);
+        A apart = state.mean - mean;
+        return {mean, all_reduce<Team::kBlock>(state.squares + count * apart * apart, A(0), 0, 1, Plus())};
+    }
 
-// A row that is too long to be held: a block reads it for the mean, for the deviations, and to write.
-template <typename T> __device__ __forceinline__ void norm_long(const TwRows& p) {
-    Strip<T> strip(p);
-    norm_write(strip, norm_state(strip));
-}
-
-// The same of few rows: blocks leave the states of their strips,
-template <typename T> __device__ __forceinline__ void norm_strip(const TwRows& p) {
-    Strip<T> strip(p);
-    auto state = norm_state(strip);
-    if (threadIdx.x == 0) strip_state<decltype(state)>(p, 0, blockIdx.x) = state;
-}
-
-// and in a second launch each puts those of its row together and writes its strip.
-template <typename T> __device__ __forceinline__ void norm_finish(const TwRows& p) {
-    Strip<T> strip(p);
-    norm_write(strip, norm_together<T>(p, strip.row));
-}
+    static __device__ __forceinline__ void write(const Strip<T>& strip, State row) {
+        const TwRows& p = strip.p;
+        const T* weight = reinterpret_cast<const T*>(p.weight);
+        const T* bias = reinterpret_cast<const T*>(p.bias);
+        A scale = inverse_sqrt(row.squares / A(p.length) + A(p.eps));
+        // An element of weight or bias, which are as long as a row.
+        auto factor = [&](const T* of, int64_t stride, uint64_t at) { return at < strip.end ? widen(of[int64_t(at) * stride]) : A(0); };
+        strip.walk(A(0), [&](uint64_t first, A (&values)[N]) {
+#pragma unroll
+            for (int k = 0; k < N; k++) {
+                values[k] = (values[k] - row.mean) * scale;
+                if (weight) values[k] *= factor(weight, p.weight_stride, first + k);
+                if (bias) values[k] += factor(bias, p.bias_stride, first + k);
+            }
+            strip.store(first, values);
+        });
+    }
+};
 
 }  // namespace tw

@@ -47,71 +47,56 @@ template <typename T, Team kTeam, int kPacks> __device__ __forceinline__ void so
     else softmax_row<T, kTeam, kPacks, false>(p);
 }
 
-// What part of a row comes to: its maximum, and the sum of the exponentials relative to that.
-template <typename A> struct SoftmaxState {
-    A max, sum;
+// Softmax of strips: read once for maximum and sum, and once more to write.
+template <typename T> struct SoftmaxStrips {
+    using A = Wide<T>;
+    // What part of a row comes to: its maximum, and the sum of the exponentials relative to that.
+    struct State {
+        A max, sum;
+    };
+
+    static __device__ __forceinline__ State state(const Strip<T>& strip) {
+        const A lowest = -A(INFINITY);
+        // Relative to the thread's own maximum, which changes seldom after the first elements.
+        State state = {lowest, A(0)};
+        strip.walk(lowest, [&](uint64_t, const A (&values)[kPack<T>]) {
+            A larger = state.max;
+#pragma unroll
+            for (A v : values) larger = Larger()(larger, v);
+            if (larger != state.max) {
+                state.sum = state.max == lowest ? A(0) : state.sum * exp_of<T>(state.max, larger);
+                state.max = larger;
+            }
+#pragma unroll
+            for (A v : values)
+                if (v != lowest) state.sum += exp_of<T>(v, state.max);
+        });
+        return of_threads(state);
+    }
+
+    static __device__ __forceinline__ State together(const Strip<T>& strip) {
+        State state = {-A(INFINITY), A(0)};
+        if (threadIdx.x < strip.p.strips) state = strip_state<State>(strip.p, strip.row, threadIdx.x);
+        return of_threads(state);
+    }
+
+    static __device__ __forceinline__ void write(const Strip<T>& strip, State row) {
+        A log = log_of(row.sum), share = A(1) / row.sum;
+        bool logarithm = strip.p.variant == kLogSoftmax;
+        strip.walk(A(0), [&](uint64_t first, A (&values)[kPack<T>]) {
+#pragma unroll
+            for (A& v : values) v = logarithm ? (v - row.max) - log : exp_of<T>(v, row.max) * share;
+            strip.store(first, values);
+        });
+    }
+
+    // The state of the threads of a block together.
+    static __device__ __forceinline__ State of_threads(State state) {
+        const A lowest = -A(INFINITY);
+        A max = all_reduce<Team::kBlock>(state.max, lowest, 0, 0, Larger());
+        A sum = state.max == lowest ? A(0) : state.sum * exp_of<T>(state.max, max);
+        return {max, all_reduce<Team::kBlock>(sum, A(0), 0, 1, Plus())};
+    }
 };
-
-// The state of the threads of a block together.
-template <typename T> __device__ __forceinline__ SoftmaxState<Wide<T>> softmax_together(SoftmaxState<Wide<T>> state) {
-    using A = Wide<T>;
-    const A lowest = -A(INFINITY);
-    A max = all_reduce<Team::kBlock>(state.max, lowest, 0, 0, Larger());
-    A sum = state.max == lowest ? A(0) : state.sum * exp_of<T>(state.max, max);
-    return {max, all_reduce<Team::kBlock>(sum, A(0), 0, 1, Plus())};
-}
-
-template <typename T> __device__ __forceinline__ SoftmaxState<Wide<T>> softmax_state(const Strip<T>& strip) {
-    using A = Wide<T>;
-    const A lowest = -A(INFINITY);
-    // Relative to the thread's own maximum, which changes seldom after the first elements.
-    SoftmaxState<A> state = {lowest, A(0)};
-    strip.walk(lowest, [&](uint64_t, const A (&values)[kPack<T>]) {
-        A larger = state.max;
-#pragma unroll
-        for (A v : values) larger = Larger()(larger, v);
-        if (larger != state.max) {
-            state.sum = state.max == lowest ? A(0) : state.sum * exp_of<T>(state.max, larger);
-            state.max = larger;
-        }
-#pragma unroll
-        for (A v : values)
-            if (v != lowest) state.sum += exp_of<T>(v, state.max);
-    });
-    return softmax_together<T>(state);
-}
-
-template <typename T> __device__ __forceinline__ void softmax_write(const Strip<T>& strip, SoftmaxState<Wide<T>> row) {
-    using A = Wide<T>;
-    A log = log_of(row.sum), share = A(1) / row.sum;
-    bool logarithm = strip.p.variant == kLogSoftmax;
-    strip.walk(A(0), [&](uint64_t first, A (&values)[kPack<T>]) {
-#pragma unroll
-        for (A& v : values) v = logarithm ? (v - row.max) - log : exp_of<T>(v, row.max) * share;
-        strip.store(first, values);
-    });
-}
-
-// A row that is too long to be held: a block reads it once for maximum and sum, and once more to write.
-template <typename T> __device__ __forceinline__ void softmax_long(const TwRows& p) {
-    Strip<T> strip(p);
-    softmax_write(strip, softmax_state(strip));
-}
-
-// The same of few rows: blocks leave the states of their strips,
-template <typename T> __device__ __forceinline__ void softmax_strip(const TwRows& p) {
-    Strip<T> strip(p);
-    auto state = softmax_state(strip);
-    if (threadIdx.x == 0) strip_state<decltype(state)>(p, 0, blockIdx.x) = state;
-}
-
-// and in a second launch each puts those of its row together and writes its strip.
-template <typename T> __device__ __forceinline__ void softmax_finish(const TwRows& p) {
-    using A = Wide<T>;
-    Strip<T> strip(p);
-    SoftmaxState<A> state = {-A(INFINITY), A(0)};
-    if (threadIdx.x < p.strips) state = strip_state<SoftmaxState<A>>(p, strip.row, threadIdx.x);
-    softmax_write(strip, softmax_together<T>(state));
-}
 
 }  // namespace tw

@@ -77,4 +77,35 @@ template <typename State> __device__ __forceinline__ State& strip_state(const Tw
     return reinterpret_cast<State*>(p.partials)[row * p.strips + number];
 }
 
+// The kernels. Of a Family are `state`, what a strip comes to; `together`, what the states of a row's strips do; and `write`, which is
+// given that of the row.
+
+// A row for each block: its strip is all of it.
+template <class Family, typename T> __device__ __forceinline__ void strip_long(const TwRows& p) {
+    Strip<T> strip(p);
+    Family::write(strip, Family::state(strip));
+}
+
+// Several strips to a row: blocks leave their states,
+template <class Family, typename T> __device__ __forceinline__ void strip_leave(const TwRows& p) {
+    Strip<T> strip(p);
+    auto state = Family::state(strip);
+    if (threadIdx.x == 0) strip_state<decltype(state)>(p, 0, blockIdx.x) = state;
+}
+
+// and in a second launch each puts those of its row together and writes its strip.
+template <class Family, typename T> __device__ __forceinline__ void strip_finish(const TwRows& p) {
+    Strip<T> strip(p);
+    Family::write(strip, Family::together(strip));
+}
+
 }  // namespace tw
+
+// The entry points of a family for one element type; src/backend/cuda/rows.rs has the names. Two blocks of strips run on a multiprocessor.
+#define TW_LONG_ROWS(FAMILY, STRIPS, NAME, T)                                                    \
+    extern "C" __global__ void __launch_bounds__(tw::kLongThreads) FAMILY##_##NAME##_long(       \
+        const __grid_constant__ TwRows p) { tw::strip_long<tw::STRIPS<T>, T>(p); }               \
+    extern "C" __global__ void __launch_bounds__(tw::kStripThreads, 2) FAMILY##_##NAME##_strip(  \
+        const __grid_constant__ TwRows p) { tw::strip_leave<tw::STRIPS<T>, T>(p); }              \
+    extern "C" __global__ void __launch_bounds__(tw::kStripThreads, 2) FAMILY##_##NAME##_finish( \
+        const __grid_constant__ TwRows p) { tw::strip_finish<tw::STRIPS<T>, T>(p); }
